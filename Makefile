@@ -1,0 +1,44 @@
+# The whole project from a bare machine with Python 3.11+ and make.
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+
+.PHONY: up venv venv-dev lock test check bench demo-order requirements format assets clean
+
+up: venv assets                ## start everything: database, web, events, jobs
+	@$(BIN)/entrepot up
+
+venv: $(VENV)/.runtime         ## install what the product needs
+venv-dev: $(VENV)/.dev         ## install what its tests need as well
+
+$(VENV)/bin/python:
+	@$(PYTHON) -m venv $(VENV)
+
+$(VENV)/.runtime: requirements.txt pyproject.toml | $(VENV)/bin/python
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements.txt
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation -e .
+	@touch $@
+
+$(VENV)/.dev: requirements-dev.txt $(VENV)/.runtime
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements-dev.txt
+	@touch $@
+
+lock:                          ## renew the hashed lists (needs uv)
+	uv pip compile --universal --generate-hashes --no-annotate --no-header -q pyproject.toml --extra ui-build --group build -o requirements.txt
+	uv pip compile --universal --generate-hashes --no-annotate --no-header -q pyproject.toml --extra ui-build --extra distributed --group build --group dev -o requirements-dev.txt
+
+assets: venv                   ## build the pages' scripts, styles and icons
+	@$(BIN)/python -m entrepot.kernel.ui.build --if-changed
+
+test: venv-dev                 ## every test that needs no other server
+	@$(BIN)/python -m pytest -q -n auto -m "not distributed and not browser"
+
+check: venv-dev                ## format, lint, types, import contracts
+	@$(BIN)/ruff format --check .
+	@$(BIN)/ruff check .
+	@$(BIN)/mypy
+	@$(BIN)/lint-imports --no-cache
+
+format: venv-dev               ## put every file in order
+	@$(BIN)/ruff format .
+	@$(BIN)/ruff check --fix .

@@ -1,0 +1,5 @@
+"""Fixtures of every test."""
+
+from entrepot.testing.world import ctx, house_world, server, tenant, world
+
+__all__ = ["ctx", "house_world", "server", "tenant", "world"]

@@ -1,0 +1,1 @@
+"""The engine. Contains no business word."""

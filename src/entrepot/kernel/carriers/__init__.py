@@ -1,0 +1,1 @@
+"""How events travel between services: straight by signed requests, or through RabbitMQ."""

@@ -1,0 +1,402 @@
+"""`ctx`, the one thing that travels: tenant, actor, transaction, clock and topology of one request, message or job."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Iterable, Mapping, Sequence
+from contextlib import asynccontextmanager
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Any, TypeVar
+from uuid import UUID
+
+import asyncpg
+import msgspec
+import sqlalchemy as sa
+
+from entrepot.kernel import db
+from entrepot.kernel.database import Connection, Database
+from entrepot.pure.errors import Conflict, Denied, NotFound, Refusal
+from entrepot.pure.events import Event
+from entrepot.pure.facade import Facade
+from entrepot.pure.ids import new_id
+
+if TYPE_CHECKING:
+    from entrepot.kernel.house import House
+    from entrepot.kernel.log import Pending
+
+S = TypeVar("S")
+F = TypeVar("F", bound=Facade)
+
+NIL = UUID(int=0)
+
+
+class Actor(msgspec.Struct, frozen=True):
+    """Who acts: a person, an API key, or the house itself (which may do everything a reaction or job must)."""
+
+    id: UUID = NIL
+    name: str = "system"
+    kind: str = "system"
+    permissions: frozenset[str] = frozenset()
+    locale: str = "en"
+    entities: frozenset[UUID] | None = None
+
+    def may(self, permission: str) -> bool:
+        """Bundles: `sales.*` grants every permission of sales, `*` everything."""
+        if self.kind == "system" or permission in self.permissions or "*" in self.permissions:
+            return True
+        return f"{permission.split('.', 1)[0]}.*" in self.permissions
+
+
+SYSTEM = Actor()
+
+
+class Caller(msgspec.Struct, frozen=True):
+    """Where a request came from, for the audit trail and the logs."""
+
+    request_id: str = ""
+    address: str = ""
+    agent: str = ""
+    correlation: str = ""
+    causation: str = ""
+
+
+class Ctx:
+    """One tenant, one transaction. Commands check, ask, change and tell through it; nobody commits but `unit`."""
+
+    __slots__ = (
+        "_far",
+        "_now",
+        "_spoiled",
+        "actor",
+        "caller",
+        "connection",
+        "database",
+        "entity_id",
+        "house",
+        "locale",
+        "memo",
+        "pending",
+        "preview",
+        "tenant_id",
+    )
+
+    def __init__(
+        self,
+        house: House,
+        database: Database,
+        connection: Connection,
+        tenant_id: UUID,
+        actor: Actor,
+        *,
+        entity_id: UUID | None = None,
+        caller: Caller | None = None,
+        locale: str | None = None,
+        preview: bool = False,
+    ) -> None:
+        self.house = house
+        self.database = database
+        self.connection = connection
+        self.tenant_id = tenant_id
+        self.actor = actor
+        self.entity_id = entity_id or NIL
+        self.caller = caller or Caller()
+        self.locale = locale or actor.locale
+        self.preview = preview
+        self.pending: list[Pending] = []
+        self.memo: dict[Any, Any] = {}
+        self._now: datetime | None = None
+        self._spoiled: Refusal | None = None
+        self._far: list[tuple[type[Facade], str, UUID]] = []
+
+    # ── who and when ──
+
+    @property
+    def now(self) -> datetime:
+        """The moment of this unit; the same however often it is asked."""
+        if self._now is None:
+            self._now = self.house.clock()
+        return self._now
+
+    def may(self, permission: str) -> bool:
+        return self.actor.may(permission)
+
+    def need(self, permission: str) -> None:
+        """Refuses with Denied(missing=...) when the actor lacks the permission."""
+        if not self.actor.may(permission):
+            raise Denied("you need the permission {missing} for this", missing=permission)
+
+    # ── reading ──
+
+    async def all(self, view: db.View[S]) -> list[S]:
+        sql, arguments = db.compiled(view.select)
+        return [view.make(row) for row in await self.connection.fetch(sql, *arguments)]
+
+    async def first(self, view: db.View[S]) -> S | None:
+        sql, arguments = db.compiled(view.select.limit(1))
+        row = await self.connection.fetchrow(sql, *arguments)
+        return None if row is None else view.make(row)
+
+    async def one(self, view: db.View[S]) -> S:
+        """The one row; NotFound when there is none (or it belongs to another tenant)."""
+        found = await self.first(view)
+        if found is None:
+            raise NotFound("there is no such {what}", what=_what(view))
+        return found
+
+    async def hold(self, view: db.View[S]) -> S:
+        """The one row, locked until the end of the unit, so that nobody decides on it at the same time."""
+        return await self.one(view.locked())
+
+    async def exists(self, table: type[db.Table], *conditions: Any) -> bool:
+        select = sa.select(sa.literal(1)).select_from(table.table).where(*conditions).limit(1)
+        sql, arguments = db.compiled(select)
+        return await self.connection.fetchval(sql, *arguments) is not None
+
+    # ── named raw SQL, for measured hot paths ──
+
+    async def rows(self, shape: type[S], sql: str, *arguments: Any) -> list[S]:
+        make = db.maker(shape)
+        return [make(row) for row in await self.connection.fetch(sql, *arguments)]
+
+    async def row(self, shape: type[S], sql: str, *arguments: Any) -> S | None:
+        found = await self.connection.fetchrow(sql, *arguments)
+        return None if found is None else db.maker(shape)(found)
+
+    async def value(self, sql: str, *arguments: Any) -> Any:
+        return await self.connection.fetchval(sql, *arguments)
+
+    async def run(self, sql: str, *arguments: Any) -> int:
+        """Run a statement and say how many rows it touched."""
+        status: str = await self.connection.execute(sql, *arguments)
+        tail = status.rsplit(" ", 1)[-1]
+        return int(tail) if tail.isdigit() else 0
+
+    # ── writing ──
+
+    async def add(self, table: type[db.Table], /, **values: Any) -> UUID:
+        """Insert one row and return its id (made here unless given)."""
+        row = self._stamped(table, values)
+        sql = db.insert_sql(table, row, many=False)
+        await _write(self.connection.execute(sql, *row.values()), table)
+        return row.get("id", NIL)  # type: ignore[no-any-return]
+
+    async def add_many(
+        self, table: type[db.Table], rows: Iterable[Mapping[str, Any]], *, skip_conflicts: bool = False
+    ) -> int:
+        """Insert many rows of the same columns with one statement; returns how many were inserted."""
+        stamped = [self._stamped(table, dict(row)) for row in rows]
+        if not stamped:
+            return 0
+        names = list(stamped[0])
+        sql = db.insert_sql(table, names, many=True, skip_conflicts=skip_conflicts)
+        columns = [[row[name] for row in stamped] for name in names]
+        status: str = await _write(self.connection.execute(sql, *columns), table)
+        return int(status.rsplit(" ", 1)[-1])
+
+    async def change(self, table: type[db.Table], id: UUID, /, **values: Any) -> None:
+        """Change the row with this id and count its version up; NotFound when there is none."""
+        if "updated_at" in table.table.c:
+            values.setdefault("updated_at", self.now)
+        key = (table, tuple(values))
+        sql = _UPDATES.get(key)
+        if sql is None:
+            sets = [f'"{name}" = ${at}' for at, name in enumerate(values, start=2)]
+            if "version" in table.table.c:
+                sets.append("version = version + 1")
+            # Table and column names are our own declarations, never input.
+            sql = _UPDATES[key] = f"UPDATE {table.qualified()} SET {', '.join(sets)} WHERE id = $1"  # noqa: S608
+        status = await _write(self.connection.execute(sql, id, *values.values()), table)
+        if status == "UPDATE 0":
+            raise NotFound("there is no such {what}", what=table.entity)
+
+    async def remove(self, table: type[db.Table], id: UUID, /) -> None:
+        """Delete the row with this id; NotFound when there is none."""
+        status = await self.connection.execute(f"DELETE FROM {table.qualified()} WHERE id = $1", id)  # noqa: S608
+        if status == "DELETE 0":
+            raise NotFound("there is no such {what}", what=table.entity)
+
+    def _stamped(self, table: type[db.Table], values: dict[str, Any]) -> dict[str, Any]:
+        columns = table.table.c
+        if "id" in columns and "id" not in values:
+            values["id"] = new_id()
+        if "created_at" in columns:
+            values.setdefault("created_at", self.now)
+        if "updated_at" in columns:
+            values.setdefault("updated_at", self.now)
+        return values
+
+    # ── telling and asking others ──
+
+    def emit(self, event: Event, *, entity_id: UUID | None = None) -> None:
+        """Write an event to the log in this transaction; it is handled after the commit."""
+        self.pending.append((new_id(), event, entity_id or self.entity_id))
+
+    def of(self, facade: type[F]) -> F:
+        """The facade of another module, near or far."""
+        return self.house.topology.of(self, facade)
+
+    def far_told(self, facade: type[Facade], operation: str, reference: UUID) -> None:
+        """Remember a hold taken elsewhere, so that it can be given back when this unit fails."""
+        self._far.append((facade, operation, reference))
+
+    @asynccontextmanager
+    async def attempt(self) -> AsyncIterator[None]:
+        """Try something that may be refused and go on afterwards: what was refused has left nothing behind."""
+        pending, far = len(self.pending), len(self._far)
+        nested = self.connection.transaction()
+        await nested.start()
+        try:
+            yield
+        except BaseException:
+            await nested.rollback()
+            del self.pending[pending:]
+            self._spoiled = None
+            await self.give_back(far)
+            raise
+        await nested.commit()
+
+    @asynccontextmanager
+    async def everywhere(self) -> AsyncIterator[None]:
+        """Step into the system role, which sees the marked tables of every tenant; for the tenant directory alone."""
+        await self.connection.execute("SET LOCAL ROLE entrepot_system")
+        yield
+        await self.connection.execute("RESET ROLE")
+
+    def spoil(self, refusal: Refusal) -> None:
+        """A neighbour refused after it may have written: this unit must not commit unless `attempt` undid it."""
+        self._spoiled = refusal
+
+    @property
+    def spoiled(self) -> Refusal | None:
+        return self._spoiled
+
+    async def give_back(self, since: int = 0) -> None:
+        """Undo the holds taken elsewhere since then; what cannot be reached expires there by itself."""
+        for facade, operation, reference in reversed(self._far[since:]):
+            await self.house.topology.undo(self, facade, operation, reference)
+        del self._far[since:]
+
+
+@asynccontextmanager
+async def unit(
+    house: House,
+    tenant_id: UUID,
+    actor: Actor = SYSTEM,
+    *,
+    entity_id: UUID | None = None,
+    caller: Caller | None = None,
+    locale: str | None = None,
+    preview: bool = False,
+    read_only: bool = False,
+    lock: int | None = None,
+) -> AsyncIterator[Ctx]:
+    """One request, message or job: one tenant, one transaction. Commits at the end, or leaves nothing behind."""
+    database = house.databases.of(tenant_id)
+    async with database.connection() as connection:
+        ctx = Ctx(
+            house,
+            database,
+            connection,
+            tenant_id,
+            actor,
+            entity_id=entity_id,
+            caller=caller,
+            locale=locale,
+            preview=preview,
+        )
+        begin = begin_sql(tenant_id, actor, ctx.caller, read_only=read_only)
+        if preview:
+            begin += "; SET LOCAL app.preview = 'on'"
+        if lock is not None:
+            begin += f"; SELECT pg_advisory_xact_lock({lock:d})"
+        await connection.execute(begin)
+        try:
+            yield ctx
+            if ctx.spoiled is not None:
+                raise ctx.spoiled
+            if preview:
+                await connection.execute("ROLLBACK")
+            else:
+                if ctx.pending:
+                    await house.log.write(ctx)
+                await _commit(connection)
+        except BaseException:
+            await _roll_back(connection)
+            await ctx.give_back()
+            raise
+    if ctx.pending and not preview:
+        house.relay.wake(database)
+
+
+async def switch(ctx: Ctx, tenant_id: UUID, actor: Actor = SYSTEM, caller: Caller | None = None) -> None:
+    """Let a unit of the house itself (relay, jobs) go on as another tenant of the same database."""
+    ctx.tenant_id = tenant_id
+    ctx.actor = actor
+    ctx.caller = caller or Caller()
+    ctx.memo.clear()
+    await ctx.connection.execute("RESET ROLE; " + settings_sql(tenant_id, actor, ctx.caller))
+
+
+def begin_sql(tenant_id: UUID, actor: Actor, caller: Caller, *, read_only: bool = False) -> str:
+    """BEGIN and the settings that policies and the audit trail read, in one round trip."""
+    return ("BEGIN READ ONLY; " if read_only else "BEGIN; ") + settings_sql(tenant_id, actor, caller)
+
+
+def settings_sql(tenant_id: UUID, actor: Actor, caller: Caller) -> str:
+    facts = {
+        "actor": str(actor.id),
+        "name": actor.name,
+        "kind": actor.kind,
+        "address": caller.address,
+        "agent": caller.agent[:300],
+        "request": caller.request_id[:100],
+        "correlation": caller.correlation[:100],
+    }
+    context = msgspec.json.encode(facts).decode().replace("'", "''")
+    return f"SET LOCAL app.tenant = '{UUID(int=tenant_id.int)}'; SET LOCAL app.context = '{context}'"
+
+
+async def _commit(connection: Connection) -> None:
+    try:
+        await connection.execute("COMMIT")
+    except asyncpg.PostgresError as error:
+        raise refusal_of(error) from error
+
+
+async def _roll_back(connection: Connection) -> None:
+    if not connection.is_closed() and connection.is_in_transaction():
+        await connection.execute("ROLLBACK")
+
+
+async def _write(execution: Any, table: type[db.Table]) -> str:
+    try:
+        status: str = await execution
+    except asyncpg.UniqueViolationError as error:
+        raise Conflict(
+            "there already is a {what} like this", what=table.entity, constraint=error.constraint_name or ""
+        ) from error
+    except asyncpg.PostgresError as error:
+        raise refusal_of(error) from error
+    return status
+
+
+def refusal_of(error: asyncpg.PostgresError) -> BaseException:
+    """What the database refuses in our own words (SQLSTATE class `EN`) is a refusal; anything else stays an error."""
+    if error.sqlstate == "EN409":
+        return Conflict(str(error.message), **(msgspec.json.decode(error.detail) if error.detail else {}))
+    found: BaseException = error
+    return found
+
+
+def utc_now() -> datetime:
+    return datetime.now(UTC)
+
+
+def _what(view: db.View[Any]) -> str:
+    source: Sequence[Any] = view.select.get_final_froms()
+    first = source[0]
+    while hasattr(first, "left"):
+        first = first.left
+    return str(first.info["class"].entity) if getattr(first, "info", None) else "row"
+
+
+_UPDATES: dict[Any, str] = {}

@@ -1,0 +1,95 @@
+"""Pools of connections: one for the common database, one for each tenant that was given a database of its own."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from typing import Any
+from uuid import UUID
+
+import asyncpg
+import msgspec
+
+Connection = Any  # asyncpg.Connection or its pool proxy; asyncpg ships no types
+
+_encode = msgspec.json.Encoder(decimal_format="string").encode
+_decode = msgspec.json.Decoder().decode
+
+
+class Database:
+    """One database as the application role, which owns nothing and is bound by every policy."""
+
+    def __init__(self, url: str, *, name: str = "main", size: int = 10) -> None:
+        self.url = url
+        self.name = name
+        self.size = size
+        self._pool: Any = None
+
+    async def open(self) -> None:
+        if self._pool is None:
+            self._pool = await asyncpg.create_pool(
+                self.url,
+                min_size=1,
+                max_size=self.size,
+                init=_prepare,
+                reset=_nothing_to_reset,
+                max_inactive_connection_lifetime=300,
+                statement_cache_size=1000,
+                command_timeout=None,
+            )
+
+    async def close(self) -> None:
+        if self._pool is not None:
+            pool, self._pool = self._pool, None
+            await pool.close()
+
+    @asynccontextmanager
+    async def connection(self) -> AsyncIterator[Connection]:
+        """A connection outside any transaction."""
+        async with self._pool.acquire() as connection:
+            yield connection
+
+    async def dedicated(self) -> Connection:
+        """A connection of one's own, for LISTEN; the caller closes it."""
+        connection = await asyncpg.connect(self.url)
+        await _prepare(connection)
+        return connection
+
+    def idle(self) -> tuple[int, int]:
+        """(connections open, connections idle), for the metrics."""
+        return (self._pool.get_size(), self._pool.get_idle_size()) if self._pool else (0, 0)
+
+
+class Databases:
+    """Which database holds a tenant. Most share `main`; a placement names the others."""
+
+    def __init__(self, main: Database, placed: dict[UUID, Database] | None = None) -> None:
+        self.main = main
+        self.placed = placed or {}
+
+    def of(self, tenant: UUID | None) -> Database:
+        return self.placed.get(tenant, self.main) if tenant is not None else self.main
+
+    def all(self) -> list[Database]:
+        return [self.main, *{id(d): d for d in self.placed.values()}.values()]
+
+    async def open(self) -> None:
+        for database in self.all():
+            await database.open()
+
+    async def close(self) -> None:
+        for database in self.all():
+            await database.close()
+
+
+async def _prepare(connection: Connection) -> None:
+    for kind in ("json", "jsonb"):
+        await connection.set_type_codec(kind, encoder=_as_text, decoder=_decode, schema="pg_catalog", format="text")
+
+
+async def _nothing_to_reset(_connection: Connection) -> None:
+    """Everything we set is SET LOCAL and ends with its transaction, so the round trip of a reset buys nothing."""
+
+
+def _as_text(value: Any) -> str:
+    return bytes(value).decode() if isinstance(value, msgspec.Raw) else _encode(value).decode()

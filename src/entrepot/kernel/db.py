@@ -1,0 +1,361 @@
+"""Tables as typed columns, reads as structs, and SQLAlchemy Core statements run straight on the driver."""
+
+from __future__ import annotations
+
+import enum
+import types
+from collections.abc import Callable, Iterable, Sequence
+from datetime import date, datetime
+from decimal import Decimal
+from typing import Any, ClassVar, Generic, TypeVar, Union, get_args, get_origin, get_type_hints
+from uuid import UUID
+
+import msgspec
+import sqlalchemy as sa
+from sqlalchemy.dialects import postgresql as pg
+from sqlalchemy.dialects.postgresql.asyncpg import PGDialect_asyncpg
+
+S = TypeVar("S")
+M = TypeVar("M", bound="Table")
+
+METADATA = sa.MetaData()
+CURRENT_TENANT = "nullif(current_setting('app.tenant', true), '')::uuid"
+_DIALECT = PGDialect_asyncpg()  # type: ignore[no-untyped-call]
+_COMPILED: dict[Any, Any] = {}
+
+
+# ── columns ────────────────────────────────────────────────────────────────────────────────────────────────────────
+
+
+def text(**options: Any) -> sa.Column[str]:
+    return sa.Column(sa.Text(), **{"nullable": False, **options})
+
+
+def text_or_none(**options: Any) -> sa.Column[str | None]:
+    return sa.Column(sa.Text(), **{"nullable": True, **options})
+
+
+def integer(**options: Any) -> sa.Column[int]:
+    return sa.Column(sa.BigInteger(), **{"nullable": False, **options})
+
+
+def integer_or_none(**options: Any) -> sa.Column[int | None]:
+    return sa.Column(sa.BigInteger(), **{"nullable": True, **options})
+
+
+def decimal(**options: Any) -> sa.Column[Decimal]:
+    """An exact number that keeps the decimals it was given: 1190.00 stays 1190.00."""
+    return sa.Column(sa.Numeric(), **{"nullable": False, **options})
+
+
+def decimal_or_none(**options: Any) -> sa.Column[Decimal | None]:
+    return sa.Column(sa.Numeric(), **{"nullable": True, **options})
+
+
+def flag(default: bool = False, **options: Any) -> sa.Column[bool]:
+    return sa.Column(sa.Boolean(), **{"nullable": False, "server_default": sa.text(str(default).lower()), **options})
+
+
+def moment(**options: Any) -> sa.Column[datetime]:
+    return sa.Column(sa.DateTime(timezone=True), **{"nullable": False, **options})
+
+
+def moment_or_none(**options: Any) -> sa.Column[datetime | None]:
+    return sa.Column(sa.DateTime(timezone=True), **{"nullable": True, **options})
+
+
+def day(**options: Any) -> sa.Column[date]:
+    return sa.Column(sa.Date(), **{"nullable": False, **options})
+
+
+def day_or_none(**options: Any) -> sa.Column[date | None]:
+    return sa.Column(sa.Date(), **{"nullable": True, **options})
+
+
+def uuid(**options: Any) -> sa.Column[UUID]:
+    return sa.Column(pg.UUID(as_uuid=True), **{"nullable": False, **options})
+
+
+def uuid_or_none(**options: Any) -> sa.Column[UUID | None]:
+    return sa.Column(pg.UUID(as_uuid=True), **{"nullable": True, **options})
+
+
+def json(default: str | None = "{}", **options: Any) -> sa.Column[Any]:
+    server = {} if default is None else {"server_default": sa.text(f"'{default}'::jsonb")}
+    return sa.Column(pg.JSONB(), **{"nullable": default is None, **server, **options})
+
+
+def texts(**options: Any) -> sa.Column[list[str]]:
+    """A short list of words: tags, scopes, permissions."""
+    return sa.Column(pg.ARRAY(sa.Text()), **{"nullable": False, "server_default": sa.text("'{}'"), **options})
+
+
+# ── tables ─────────────────────────────────────────────────────────────────────────────────────────────────────────
+
+
+class Table:
+    """A table of a module's own schema: class Product(Tenanted, table="product", schema="catalog").
+
+    The class attributes are the SQLAlchemy columns themselves, so `Product.sku == "A"` is an SQL expression.
+    `audited` rows leave a trace in the audit trail whoever writes them; `masked` columns are left out of it.
+    `append_only` rows have no UPDATE or DELETE right for the application. `extensible` tables carry `custom`.
+    """
+
+    table: ClassVar[sa.Table]
+    entity: ClassVar[str] = ""
+    tenanted: ClassVar[bool] = False
+    audited: ClassVar[bool] = True
+    append_only: ClassVar[bool] = False
+    extensible: ClassVar[bool] = False
+    masked: ClassVar[tuple[str, ...]] = ()
+    system: ClassVar[bool] = False
+    constraints: ClassVar[tuple[Any, ...]] = ()
+
+    def __init_subclass__(
+        cls,
+        *,
+        table: str = "",
+        schema: str = "",
+        entity: str | None = None,
+        audited: bool = True,
+        append_only: bool = False,
+        masked: tuple[str, ...] = (),
+        system: bool = False,
+        fillfactor: int | None = None,
+        **kwargs: Any,
+    ) -> None:
+        super().__init_subclass__(**kwargs)
+        if not table:
+            return
+        cls.entity = entity or table
+        cls.audited = audited and not append_only
+        cls.append_only = append_only
+        cls.masked = masked
+        cls.system = system
+        columns: dict[str, sa.Column[Any]] = {}
+        for base in reversed(cls.__mro__):
+            for name, value in list(vars(base).items()):
+                if isinstance(value, sa.Column):
+                    columns[name] = value if base is cls else value._copy()
+        key = ["tenant_id", "id"] if cls.tenanted else ["id"]
+        arguments = cls.constraints(cls) if callable(cls.constraints) else cls.constraints
+        for name, column in columns.items():
+            column.name = column.key = name
+            setattr(cls, name, column)
+        if "id" in columns:
+            arguments = (sa.PrimaryKeyConstraint(*key, name=f"{table}_pkey"), *arguments)
+        cls.table = sa.Table(
+            table,
+            METADATA,
+            *columns.values(),
+            *arguments,
+            schema=schema,
+            info={"class": cls, "fillfactor": fillfactor},
+        )
+        TABLES.append(cls)
+
+    @classmethod
+    def qualified(cls) -> str:
+        """schema.table as SQL text."""
+        return f'{cls.table.schema}."{cls.table.name}"'
+
+
+TABLES: list[type[Table]] = []
+
+
+class Tenanted(Table):
+    """A table whose rows belong to a tenant. The database filters and fills `tenant_id`; our statements never name it."""
+
+    tenanted = True
+    tenant_id = uuid(server_default=sa.text(CURRENT_TENANT))
+
+
+class Stamped(Tenanted):
+    """What can be edited: `version` is its ETag."""
+
+    id = uuid()
+    created_at = moment(server_default=sa.text("now()"))
+    updated_at = moment(server_default=sa.text("now()"))
+    version = integer(server_default=sa.text("1"))
+
+
+class Extensible(Stamped):
+    """A table that tenants may give fields of their own."""
+
+    extensible = True
+    custom = json()
+
+
+def unique(*columns: str, where: str | None = None, name: str | None = None) -> Any:
+    """A unique index within the tenant."""
+    return _Index(columns, True, where, name, None)
+
+
+def index(*columns: str, where: str | None = None, name: str | None = None, using: str | None = None) -> Any:
+    """An index within the tenant; `-column` is descending."""
+    return _Index(columns, False, where, name, using)
+
+
+class _Index(sa.schema.SchemaItem):
+    """Declared beside the columns, made when the table is known; leads with tenant_id so that tenants can be spread."""
+
+    __visit_name__ = "index_declaration"
+
+    def __init__(
+        self,
+        columns: tuple[str, ...],
+        is_unique: bool,
+        where: str | None,
+        name: str | None,
+        using: str | None,
+    ):
+        self.columns, self.is_unique, self.where, self.label, self.using = (
+            columns,
+            is_unique,
+            where,
+            name,
+            using,
+        )
+
+    def _set_parent(self, parent: Any, **kw: Any) -> None:
+        table: sa.Table = parent
+        names = [c.lstrip("-") for c in self.columns]
+        parts: list[Any] = [
+            table.c[c[1:]].desc() if c.startswith("-") else (table.c[c] if c in table.c else sa.text(c))
+            for c in self.columns
+        ]
+        if "tenant_id" in table.c and self.using is None:
+            parts.insert(0, table.c.tenant_id)
+        plain = "_".join("".join(ch if ch.isalnum() else "_" for ch in n) for n in names)
+        label = self.label or f"{table.name}_{plain}_{'key' if self.is_unique else 'idx'}"
+        options: dict[str, Any] = {"postgresql_where": sa.text(self.where)} if self.where else {}
+        if self.using:
+            options["postgresql_using"] = self.using
+        sa.Index(label[:63], *parts, unique=self.is_unique, _table=table, **options)
+
+
+# ── reads ──────────────────────────────────────────────────────────────────────────────────────────────────────────
+
+
+class View(Generic[S]):
+    """A read whose result is a list of structs; each shape is the exact list of columns."""
+
+    __slots__ = ("make", "select", "shape")
+
+    def __init__(self, shape: type[S], select: sa.Select[Any], make: Callable[[Sequence[Any]], S]) -> None:
+        self.shape = shape
+        self.select = select
+        self.make = make
+
+    def _with(self, select: sa.Select[Any]) -> View[S]:
+        return View(self.shape, select, self.make)
+
+    def where(self, *conditions: Any) -> View[S]:
+        return self._with(self.select.where(*conditions))
+
+    def join(self, target: type[Table], on: Any, *, outer: bool = False) -> View[S]:
+        return self._with(self.select.join(target.table, on, isouter=outer))
+
+    def order_by(self, *columns: Any) -> View[S]:
+        return self._with(self.select.order_by(*columns))
+
+    def group_by(self, *columns: Any) -> View[S]:
+        return self._with(self.select.group_by(*columns))
+
+    def limit(self, rows: int) -> View[S]:
+        return self._with(self.select.limit(rows))
+
+    def locked(self, *, skip: bool = False) -> View[S]:
+        return self._with(self.select.with_for_update(skip_locked=skip))
+
+
+def view(shape: type[S], table: type[Table], /, **expressions: Any) -> View[S]:
+    """Read `shape` from `table`: each field of the struct is the column of that name, or the expression given for it."""
+    names = shape.__struct_fields__  # type: ignore[attr-defined]
+    columns = []
+    for name in names:
+        expression = expressions.get(name)
+        if expression is None:
+            expression = table.table.c.get(name)
+        if expression is None:
+            raise TypeError(f"{shape.__name__}.{name} is neither a column of {table.qualified()} nor given")
+        columns.append(expression.label(name))
+    return View(shape, sa.select(*columns).select_from(table.table), maker(shape))
+
+
+def maker(shape: type[S]) -> Callable[[Sequence[Any]], S]:
+    """How to make the struct from a row. Fields that need no conversion cost nothing."""
+    found = _MAKERS.get(shape)
+    if found is None:
+        hints = get_type_hints(shape)
+        fields: tuple[str, ...] = shape.__struct_fields__  # type: ignore[attr-defined]
+        conversions = [(at, hints[name]) for at, name in enumerate(fields) if _needs_conversion(hints[name])]
+        if not conversions:
+
+            def found(row: Sequence[Any]) -> Any:
+                return shape(*row)
+        else:
+
+            def found(row: Sequence[Any]) -> Any:
+                values = list(row)
+                for at, kind in conversions:
+                    values[at] = msgspec.convert(values[at], kind, strict=False)
+                return shape(*values)
+
+        _MAKERS[shape] = found
+    return found
+
+
+_MAKERS: dict[type[Any], Callable[[Sequence[Any]], Any]] = {}
+
+
+def _needs_conversion(kind: Any) -> bool:
+    origin = get_origin(kind)
+    if origin in (Union, types.UnionType):
+        return any(_needs_conversion(part) for part in get_args(kind))
+    if origin in (list, dict, tuple):
+        return any(_needs_conversion(part) for part in get_args(kind))
+    return isinstance(kind, type) and issubclass(kind, (msgspec.Struct, enum.Enum))
+
+
+def compiled(statement: Any) -> tuple[str, list[Any]]:
+    """The SQL text and its arguments; the text is compiled once per shape of statement."""
+    result, extracted, *_ = statement._compile_w_cache(
+        _DIALECT, compiled_cache=_COMPILED, column_keys=[], for_executemany=False, schema_translate_map=None
+    )
+    parameters = result.construct_params(extracted_parameters=extracted, _check=False)
+    if result.post_compile_params or result.literal_execute_params:
+        expanded = result._process_parameters_for_postcompile(parameters)
+        values = {**parameters, **expanded.additional_parameters}
+        return expanded.statement, [values[name] for name in expanded.positiontup]
+    return result.string, [parameters[name] for name in result.positiontup or ()]
+
+
+# ── writes ─────────────────────────────────────────────────────────────────────────────────────────────────────────
+
+
+def insert_sql(table: type[Table], names: Iterable[str], *, many: bool, skip_conflicts: bool = False) -> str:
+    """INSERT of one row, or of many by unnesting one array per column."""
+    key = (table, tuple(names), many, skip_conflicts)
+    found = _INSERTS.get(key)
+    if found is None:
+        columns = ", ".join(f'"{name}"' for name in key[1])
+        if many:
+            arrays = ", ".join(f"${at}::{pg_type(table, name)}[]" for at, name in enumerate(key[1], start=1))
+            source = f"SELECT * FROM unnest({arrays})"  # noqa: S608
+        else:
+            source = f"VALUES ({', '.join(f'${at}' for at in range(1, len(key[1]) + 1))})"
+        # Table and column names are our own declarations, never input.
+        found = f"INSERT INTO {table.qualified()} ({columns}) {source}"
+        if skip_conflicts:
+            found += " ON CONFLICT DO NOTHING"
+        _INSERTS[key] = found
+    return found
+
+
+_INSERTS: dict[Any, str] = {}
+
+
+def pg_type(table: type[Table], name: str) -> str:
+    """The PostgreSQL type of a column as SQL text."""
+    return str(table.table.c[name].type.compile(_DIALECT))

@@ -1,0 +1,86 @@
+"""A running process: catalogue, databases, topology, relay, jobs, files and the web, started and stopped together."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable
+from datetime import datetime
+from typing import Any
+from uuid import UUID
+
+from entrepot.kernel.commands import module_of
+from entrepot.kernel.config import Config
+from entrepot.kernel.ctx import utc_now
+from entrepot.kernel.database import Databases
+from entrepot.kernel.fields import Fields
+from entrepot.kernel.files import Files, Mailbox, open_files
+from entrepot.kernel.jobs import Jobs
+from entrepot.kernel.log import Log
+from entrepot.kernel.metrics import Metrics
+from entrepot.kernel.module import Catalogue
+from entrepot.kernel.relay import Relay
+from entrepot.kernel.settings import Settings
+from entrepot.kernel.topology import Send, Topology
+
+
+class House:
+    """Everything one process has. Tests make several in one process; nothing here is global."""
+
+    def __init__(
+        self,
+        config: Config,
+        catalogue: Catalogue,
+        databases: Databases,
+        *,
+        name: str = "entrepot",
+        far: dict[str, Send] | None = None,
+        clock: Callable[[], datetime] = utc_now,
+        works: bool = True,
+    ) -> None:
+        self.config = config
+        self.catalogue = catalogue
+        self.databases = databases
+        self.name = name
+        self.clock = clock
+        self.works = works
+        self.metrics = Metrics()
+        self.topology = Topology(catalogue, far=far)
+        self.log = Log(name)
+        self.settings = Settings(catalogue)
+        self.fields = Fields()
+        self.mail = Mailbox(config)
+        self.relay = Relay(self, catalogue.reactions, workers=works)
+        self.jobs = Jobs(self)
+        self._files: Files | None = None
+        self.forgetting: list[Callable[[], None]] = []
+
+    @property
+    def files(self) -> Files:
+        if self._files is None:
+            self._files = open_files(self.config)
+        return self._files
+
+    async def start(self) -> None:
+        """Open the databases, register the subscriptions and, where this process works, serve events and jobs."""
+        await self.databases.open()
+        await self.relay.start()
+        if self.works:
+            await self.jobs.start()
+        for module in self.catalogue.modules:
+            self.metrics.health.labels(module).set(1)
+            self.metrics.dependencies.labels(module, "database").set(1)
+
+    async def stop(self) -> None:
+        """End in order: no new work, running work finished, connections closed."""
+        await self.jobs.stop()
+        await self.relay.stop()
+        await self.databases.close()
+
+    def job_name(self, function: Callable[..., Awaitable[Any]]) -> str:
+        return f"{module_of(function)}.{function.__name__}"
+
+    def forget(self, tenant_id: UUID) -> None:
+        """Forget what was remembered of a tenant: somebody changed settings, fields or rights."""
+        self.settings.forget(tenant_id)
+        self.fields.forget(tenant_id)
+        for forget in self.forgetting:
+            forget()

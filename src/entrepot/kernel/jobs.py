@@ -1,0 +1,232 @@
+"""Jobs and schedules: enqueued in the transaction that wants them, run at least once, counted before they start."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import os
+import random
+import socket
+from collections.abc import Awaitable, Callable
+from datetime import datetime, timedelta
+from typing import TYPE_CHECKING, Any
+from uuid import UUID
+
+import msgspec
+import structlog
+from cronsim import CronSim
+
+from entrepot.kernel.access import Access
+from entrepot.kernel.ctx import NIL, SYSTEM, Caller, Ctx, unit
+from entrepot.kernel.database import Database
+from entrepot.pure.ids import new_id
+
+if TYPE_CHECKING:
+    from entrepot.kernel.house import House
+
+LEASE = timedelta(seconds=60)
+POLL = 1.0
+logger = structlog.get_logger("entrepot.jobs")
+
+
+async def enqueue(
+    ctx: Ctx,
+    function: Callable[..., Awaitable[Any]],
+    *,
+    at: datetime | None = None,
+    unique_key: str | None = None,
+    max_attempts: int = 3,
+    **arguments: Any,
+) -> UUID | None:
+    """Queue a job in this transaction: it exists when the unit commits and never when it does not. With a
+    `unique_key`, a job that is already queued or running is not queued twice (returns None)."""
+    name = ctx.house.job_name(function)
+    identifier = new_id()
+    made = await ctx.value(
+        "INSERT INTO kernel.job (id, name, arguments, unique_key, run_at, max_attempts, correlation, created_at) "
+        "VALUES ($1, $2, $3, $4, $5, $6, $7, $8) ON CONFLICT DO NOTHING RETURNING id",
+        identifier,
+        name,
+        msgspec.to_builtins(arguments),
+        unique_key,
+        at or ctx.now,
+        max_attempts,
+        ctx.caller.correlation or None,
+        ctx.now,
+    )
+    return identifier if made else None
+
+
+class Jobs:
+    """Takes due jobs one by one and runs each in a unit of its tenant; runs the schedules."""
+
+    def __init__(self, house: House, *, at_once: int = 2) -> None:
+        self.house = house
+        self.at_once = at_once
+        self.worker = f"{socket.gethostname()}:{os.getpid()}:{new_id().hex[-6:]}"
+        self._tasks: list[asyncio.Task[None]] = []
+        self._stopping = asyncio.Event()
+
+    async def start(self) -> None:
+        for database in self.house.databases.all():
+            for _ in range(self.at_once):
+                self._tasks.append(asyncio.create_task(self._work(database), name="jobs"))
+        self._tasks.append(asyncio.create_task(self._schedule(), name="schedules"))
+
+    async def stop(self) -> None:
+        self._stopping.set()
+        if self._tasks:
+            _, late = await asyncio.wait(self._tasks, timeout=10)
+            for task in late:
+                task.cancel()
+            await asyncio.gather(*self._tasks, return_exceptions=True)
+
+    async def _work(self, database: Database) -> None:
+        while not self._stopping.is_set():
+            try:
+                if await self.step(database):
+                    continue
+            except asyncio.CancelledError:
+                raise
+            except Exception as error:
+                logger.warning("jobs.failed", error=repr(error))
+            with contextlib.suppress(asyncio.TimeoutError):
+                await asyncio.wait_for(self._stopping.wait(), POLL * random.uniform(0.8, 1.2))
+
+    async def step(self, database: Database) -> bool:
+        """Take one due job and run it; False when none is due."""
+        async with database.connection() as connection:
+            await connection.execute("BEGIN; SET LOCAL ROLE entrepot_system")
+            try:
+                # The attempt is counted and committed before the job starts: a job that kills its worker still
+                # runs out of attempts.
+                await connection.execute(_GIVE_UP)
+                job = await connection.fetchrow(_TAKE, self.worker, LEASE)
+                await connection.execute("COMMIT")
+            except BaseException:
+                if not connection.is_closed():
+                    await connection.execute("ROLLBACK")
+                raise
+        if job is None:
+            return False
+        await self._run(job)
+        return True
+
+    async def _run(self, job: Any) -> None:
+        function = self.house.catalogue.jobs.get(job["name"])
+        caller = Caller(correlation=job["correlation"] or "", causation=str(job["id"]))
+        renewing = asyncio.create_task(self._renew(job))
+        try:
+            if function is None:
+                raise LookupError(f"no job is called {job['name']}")
+            async with unit(self.house, job["tenant_id"], SYSTEM, caller=caller) as ctx:
+                with self.house.metrics.timed(job["name"]):
+                    await function(ctx, **job["arguments"])
+                await ctx.run(_DONE, job["id"])
+        except Exception as error:
+            logger.warning("job.failed", job=job["name"], attempts=job["attempts"], error=repr(error))
+            async with unit(self.house, job["tenant_id"], SYSTEM) as ctx:
+                wait = timedelta(seconds=float(min(2 ** job["attempts"], 3600)))
+                await ctx.run(_FAILED, job["id"], f"{type(error).__name__}: {error}"[:2000], wait)
+        finally:
+            renewing.cancel()
+            with contextlib.suppress(asyncio.CancelledError):
+                await renewing
+
+    async def _renew(self, job: Any) -> None:
+        while True:
+            await asyncio.sleep(LEASE.total_seconds() / 3)
+            with contextlib.suppress(Exception):
+                async with unit(self.house, job["tenant_id"], SYSTEM) as ctx:
+                    await ctx.run(
+                        "UPDATE kernel.job SET lease_until = now() + $2::interval WHERE id = $1",
+                        job["id"],
+                        LEASE,
+                    )
+
+    async def drain(self) -> int:
+        """Run everything that is due now; for tests and commands."""
+        count = 0
+        for database in self.house.databases.all():
+            while await self.step(database):
+                count += 1
+        return count
+
+    async def _schedule(self) -> None:
+        while not self._stopping.is_set():
+            try:
+                await self.tick()
+            except asyncio.CancelledError:
+                raise
+            except Exception as error:
+                logger.warning("schedules.failed", error=repr(error))
+            with contextlib.suppress(asyncio.TimeoutError):
+                await asyncio.wait_for(self._stopping.wait(), 20)
+
+    async def tick(self, now: datetime | None = None) -> list[str]:
+        """Enqueue every schedule that is due, once for each active tenant however many times it was missed."""
+        now = now or self.house.clock()
+        ran = []
+        for module in self.house.catalogue.modules.values():
+            for schedule in module.schedules:
+                name = f"{module.name}.{schedule.function.__name__}"
+                if await self._due(name, schedule.cron, now):
+                    ran.append(name)
+                    for tenant in await self._tenants():
+                        async with unit(self.house, tenant, SYSTEM) as ctx:
+                            await enqueue(ctx, schedule.function, unique_key="schedule")
+        return ran
+
+    async def _due(self, name: str, cron: str, now: datetime) -> bool:
+        following = next(CronSim(cron, now))
+        async with self.house.databases.main.connection() as connection, connection.transaction():
+            row = await connection.fetchrow("SELECT next_at FROM kernel.schedule WHERE name = $1 FOR UPDATE", name)
+            if row is None:
+                await connection.execute(
+                    "INSERT INTO kernel.schedule (name, cron, next_at) VALUES ($1, $2, $3) ON CONFLICT DO NOTHING",
+                    name,
+                    cron,
+                    following,
+                )
+                return False
+            if row["next_at"] > now:
+                return False
+            await connection.execute(
+                "UPDATE kernel.schedule SET cron = $2, next_at = $3, last_at = $4 WHERE name = $1",
+                name,
+                cron,
+                following,
+                now,
+            )
+            return True
+
+    async def _tenants(self) -> list[UUID]:
+        async with unit(self.house, NIL, SYSTEM, read_only=True) as ctx:
+            return await ctx.of(Access).tenants()
+
+
+_TAKE = """
+UPDATE kernel.job SET state = 'running', attempts = attempts + 1, worker = $1, lease_until = now() + $2::interval
+WHERE (tenant_id, id) = (
+    SELECT tenant_id, id FROM kernel.job
+    WHERE (state = 'queued' AND run_at <= now())
+       OR (state = 'running' AND lease_until < now() AND attempts < max_attempts)
+    ORDER BY run_at LIMIT 1 FOR UPDATE SKIP LOCKED)
+RETURNING tenant_id, id, name, arguments, attempts, correlation
+"""
+_GIVE_UP = """
+UPDATE kernel.job SET state = 'failed', finished_at = now(),
+       error = coalesce(error, 'its worker died while it ran, every time')
+WHERE state = 'running' AND lease_until < now() AND attempts >= max_attempts
+"""
+_DONE = """
+UPDATE kernel.job SET state = 'done', finished_at = now(), error = NULL, progress = 100, lease_until = NULL
+WHERE id = $1
+"""
+_FAILED = """
+UPDATE kernel.job SET error = $2, lease_until = NULL,
+       state = CASE WHEN attempts >= max_attempts THEN 'failed' ELSE 'queued' END,
+       finished_at = CASE WHEN attempts >= max_attempts THEN now() END,
+       run_at = now() + $3::interval
+WHERE id = $1
+"""

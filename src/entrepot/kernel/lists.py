@@ -1,0 +1,253 @@
+"""The grammar of every list: filter, sort, search, cursor, count. A list is declared; its SQL follows."""
+
+from __future__ import annotations
+
+import types
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import date, datetime
+from decimal import Decimal
+from enum import Enum
+from typing import Any, Generic, TypeVar, Union, get_args, get_origin, get_type_hints
+from uuid import UUID
+
+import msgspec
+import sqlalchemy as sa
+
+from entrepot.kernel import db
+from entrepot.kernel.ctx import Ctx
+from entrepot.pure.errors import Invalid, Malformed
+from entrepot.pure.money import parse as parse_decimal
+from entrepot.pure.paging import decode_cursor, encode_cursor
+
+S = TypeVar("S")
+OPERATORS: dict[str, Callable[[Any, Any], Any]] = {
+    "": lambda column, value: column == value,
+    "gte": lambda column, value: column >= value,
+    "lte": lambda column, value: column <= value,
+    "gt": lambda column, value: column > value,
+    "lt": lambda column, value: column < value,
+    "ne": lambda column, value: column.is_distinct_from(value),
+}
+RESERVED = frozenset({"limit", "cursor", "sort", "q", "count", "format", "preview", "columns", "view"})
+DEFAULT_LIMIT, MAX_LIMIT, EXPORT_LIMIT = 50, 200, 100_000
+
+
+class Page(msgspec.Struct, Generic[S], omit_defaults=True):
+    """One page of a list as the API shows it."""
+
+    data: list[S]
+    next_cursor: str | None
+    total: int | msgspec.UnsetType = msgspec.UNSET
+
+
+@dataclass(frozen=True)
+class Listing(Generic[S]):
+    """A list: the rows' shape, what may be searched, and the order when none is asked.
+
+    Every field of the shape can be filtered, every field that is never empty can be sorted by. `key` is the field
+    that makes the order total; it must be unique."""
+
+    name: str
+    view: db.View[S]
+    needs: str
+    search: Sequence[Any] = ()
+    sort: str = "-id"
+    key: str = "id"
+    hidden: Sequence[str] = ()
+    doc: str = ""
+    extensible: type[db.Table] | None = None
+    _kinds: dict[str, Any] = field(default_factory=dict, repr=False)
+
+    @property
+    def columns(self) -> dict[str, Any]:
+        """Field name to SQL expression."""
+        found: dict[str, Any] | None = self.__dict__.get("_columns")
+        if found is None:
+            labels: list[Any] = list(self.view.select._raw_columns)
+            found = {label.name: label.element for label in labels}
+            object.__setattr__(self, "_columns", found)
+        return found
+
+    @property
+    def kinds(self) -> dict[str, Any]:
+        if not self._kinds:
+            self._kinds.update(get_type_hints(self.view.shape))
+        return self._kinds
+
+    def sortable(self, name: str) -> bool:
+        return name in self.columns and not _is_optional(self.kinds[name]) and _plain(self.kinds[name]) is not None
+
+    def filterable(self, name: str) -> bool:
+        return name in self.columns and _plain(self.kinds[name]) is not None
+
+
+async def read_page(ctx: Ctx, listing: Listing[S], query: Mapping[str, str], *, most: int = MAX_LIMIT) -> Page[S]:
+    """One page by the grammar of API.md; refuses with Invalid what names no field or does not fit its type."""
+    limit = _limit(query.get("limit"), most)
+    order = _order(listing, query.get("sort") or listing.sort)
+    conditions = _conditions(listing, query)
+    select = listing.view.select.where(*conditions)
+    after = query.get("cursor")
+    if after:
+        names = [name for name, _ in order]
+        try:
+            values = decode_cursor(after, [_plain(listing.kinds[name]) for name in names])
+        except Malformed as error:
+            raise Invalid.field("cursor", "the cursor is not one of ours") from error
+        select = select.where(_after(listing, order, values))
+    ordered = select.order_by(
+        *(listing.columns[name].desc() if down else listing.columns[name].asc() for name, down in order)
+    )
+    sql, arguments = db.compiled(ordered.limit(limit + 1))
+    rows = [listing.view.make(row) for row in await ctx.connection.fetch(sql, *arguments)]
+    cursor = None
+    if len(rows) > limit:
+        rows = rows[:limit]
+        cursor = encode_cursor([_cursor_value(getattr(rows[-1], name)) for name, _ in order])
+    total: int | msgspec.UnsetType = msgspec.UNSET
+    if query.get("count") == "true":
+        counted = listing.view.select.where(*conditions)
+        sql, arguments = db.compiled(sa.select(sa.func.count()).select_from(counted.subquery()))
+        total = await ctx.connection.fetchval(sql, *arguments)
+    return Page(rows, cursor, total)
+
+
+def _limit(text: str | None, most: int) -> int:
+    if text is None:
+        return min(DEFAULT_LIMIT, most)
+    if not text.isascii() or not text.isdigit() or not 1 <= int(text[:10]) <= most or len(text) > 10:
+        raise Invalid.field("limit", "must be a number from 1 to {most}", most=most)
+    return int(text)
+
+
+def _order(listing: Listing[Any], text: str) -> list[tuple[str, bool]]:
+    order: list[tuple[str, bool]] = []
+    for part in text.split(","):
+        name = part.strip()
+        down = name.startswith("-")
+        name = name.lstrip("-")
+        if not listing.sortable(name):
+            raise Invalid.field(
+                "sort",
+                "cannot sort by {name}",
+                name=name,
+                allowed=[n for n in listing.columns if listing.sortable(n)],
+            )
+        if name not in [n for n, _ in order]:
+            order.append((name, down))
+    if listing.key not in [name for name, _ in order]:
+        order.append((listing.key, order[0][1]))
+    return order
+
+
+def _after(listing: Listing[Any], order: list[tuple[str, bool]], values: list[Any]) -> Any:
+    columns = [listing.columns[name] for name, _ in order]
+    bound = [sa.literal(value, column.type) for column, value in zip(columns, values, strict=True)]
+    downs = {down for _, down in order}
+    if len(downs) == 1:
+        # One comparison of rows is what an index can seek to.
+        left, right = sa.tuple_(*columns), sa.tuple_(*bound)
+        return left < right if downs.pop() else left > right
+    alternatives = []
+    for at, (column, value) in enumerate(zip(columns, bound, strict=True)):
+        equal = [columns[i] == bound[i] for i in range(at)]
+        alternatives.append(sa.and_(*equal, column < value if order[at][1] else column > value))
+    return sa.or_(*alternatives)
+
+
+def _conditions(listing: Listing[Any], query: Mapping[str, str]) -> list[Any]:
+    conditions = []
+    for parameter, text in query.items():
+        if parameter in RESERVED:
+            continue
+        name, _, operator = parameter.partition("__")
+        if listing.extensible is not None and name == "custom" and operator:
+            conditions.append(listing.extensible.table.c.custom[operator].astext == text)
+            continue
+        if not listing.filterable(name):
+            raise Invalid.field(
+                parameter,
+                "there is no field {name} to filter by",
+                name=name,
+                allowed=[n for n in listing.columns if listing.filterable(n)],
+            )
+        conditions.append(_condition(listing, name, operator, text, parameter))
+    words = query.get("q", "").strip()
+    if words:
+        if not listing.search:
+            raise Invalid.field("q", "this list cannot be searched")
+        pattern = "%" + words.replace("\\", r"\\").replace("%", r"\%").replace("_", r"\_") + "%"
+        conditions.append(sa.or_(*(column.ilike(pattern) for column in listing.search)))
+    return conditions
+
+
+def _condition(listing: Listing[Any], name: str, operator: str, text: str, parameter: str) -> Any:
+    column, kind = listing.columns[name], _plain(listing.kinds[name])
+    if operator == "in":
+        values = [_value(part, kind, parameter) for part in text.split(",")]
+        return column == sa.any_(sa.literal(values, sa.ARRAY(column.type)))
+    if operator == "contains":
+        if kind is not str:
+            raise Invalid.field(parameter, "only text can contain something")
+        pattern = "%" + text.replace("\\", r"\\").replace("%", r"\%").replace("_", r"\_") + "%"
+        return column.ilike(pattern)
+    if operator == "null":
+        return column.is_(None) if text == "true" else column.is_not(None)
+    if operator not in OPERATORS:
+        raise Invalid.field(
+            parameter,
+            "there is no comparison {operator}",
+            operator=operator,
+            allowed=[*OPERATORS, "in", "contains"],
+        )
+    return OPERATORS[operator](column, sa.literal(_value(text, kind, parameter), column.type))
+
+
+def _value(text: str, kind: Any, parameter: str) -> Any:
+    """The text as a value of the field's type; every problem names the parameter."""
+    try:
+        if kind is str:
+            if "\x00" in text:
+                raise ValueError(text)
+            return text
+        if kind is bool:
+            return {"true": True, "false": False, "1": True, "0": False}[text]
+        if kind is int:
+            value = int(text)
+            if not -(2**63) <= value < 2**63:
+                raise ValueError(text)
+            return value
+        if kind is Decimal:
+            return parse_decimal(text)
+        if kind is UUID:
+            return UUID(text)
+        if kind is datetime:
+            moment = msgspec.convert(text if "T" in text else f"{text}T00:00:00Z", datetime)
+            return moment if moment.tzinfo else msgspec.convert(f"{text}Z", datetime)
+        if kind is date:
+            return date.fromisoformat(text)
+        return kind(text)
+    except (ValueError, KeyError, OverflowError, msgspec.ValidationError, Invalid, Malformed) as error:
+        raise Invalid.field(parameter, "this is not a valid value: {value}", value=text[:100]) from error
+
+
+def _plain(kind: Any) -> Any:
+    """The scalar type behind a field's annotation, or None when it is not one."""
+    origin = get_origin(kind)
+    if origin in (Union, types.UnionType):
+        parts = [part for part in get_args(kind) if part is not type(None)]
+        return _plain(parts[0]) if len(parts) == 1 else None
+    if origin is not None and hasattr(kind, "__metadata__"):
+        return _plain(get_args(kind)[0])
+    if isinstance(kind, type) and issubclass(kind, Enum):
+        return kind
+    return kind if kind in (str, bool, int, Decimal, UUID, datetime, date) else None
+
+
+def _is_optional(kind: Any) -> bool:
+    return get_origin(kind) in (Union, types.UnionType) and type(None) in get_args(kind)
+
+
+def _cursor_value(value: Any) -> Any:
+    return str(value.value) if isinstance(value, Enum) else value

@@ -1,0 +1,99 @@
+"""Number series: per business entity, document type and year; taken in the transaction that uses them, so no gap."""
+
+from __future__ import annotations
+
+import re
+from datetime import date
+from typing import NamedTuple
+from uuid import UUID
+
+from entrepot.kernel.ctx import Ctx
+from entrepot.pure.errors import Invalid, NotFound
+
+PATTERN = re.compile(r"^[^{}]*(\{year\}|\{month\}|\{entity\}|[^{}])*\{number\}(\{year\}|\{month\}|\{entity\}|[^{}])*$")
+MAX_AT_ONCE = 10_000
+
+
+class Series(NamedTuple):
+    """How the numbers of a series look."""
+
+    pattern: str
+    padding: int
+
+    def text(self, number: int, on: date, entity_code: str) -> str:
+        return self.pattern.format(
+            number=str(number).zfill(self.padding), year=on.year, month=f"{on.month:02d}", entity=entity_code
+        )
+
+
+async def take(ctx: Ctx, document_type: str, *, on: date | None = None, entity_id: UUID | None = None) -> str:
+    """The next number of a series. The series stays locked until the unit ends, so take it late; a rollback gives
+    the number back, which is why there is never a gap and never a duplicate."""
+    return (await take_many(ctx, document_type, 1, on=on, entity_id=entity_id))[0]
+
+
+async def take_many(
+    ctx: Ctx, document_type: str, count: int, *, on: date | None = None, entity_id: UUID | None = None
+) -> list[str]:
+    """Several consecutive numbers at once."""
+    if not 0 < count <= MAX_AT_ONCE:
+        raise Invalid.field("count", "must be a number from 1 to {most}", most=MAX_AT_ONCE)
+    declared = ctx.house.catalogue.series.get(document_type)
+    if declared is None:
+        raise NotFound("there is no number series for {document_type}", document_type=document_type)
+    on = on or ctx.now.date()
+    entity = entity_id or ctx.entity_id
+    year = on.year if declared.yearly else 0
+    row = await ctx.connection.fetchrow(_TAKE, entity, document_type, year, count)
+    if row is None:
+        await ctx.run(_OPEN, entity, document_type, year, declared.pattern, declared.padding)
+        row = await ctx.connection.fetchrow(_TAKE, entity, document_type, year, count)
+    series = Series(row["pattern"], row["padding"])
+    code = await entity_code(ctx, entity) if "{entity}" in series.pattern else ""
+    return [series.text(number, on, code) for number in range(row["next"] - count, row["next"])]
+
+
+async def define(
+    ctx: Ctx,
+    document_type: str,
+    *,
+    pattern: str,
+    padding: int,
+    next: int,
+    year: int,
+    entity_id: UUID | None = None,
+) -> None:
+    """Say how the numbers of a series look and where they go on. Refuses to go back: a number is given once."""
+    if not PATTERN.match(pattern):
+        raise Invalid.field("pattern", "needs {{number}} once; may have {{year}}, {{month}} and {{entity}}")
+    if not 1 <= padding <= 12:
+        raise Invalid.field("padding", "must be a number from 1 to {most}", most=12)
+    moved = await ctx.run(_DEFINE, entity_id or ctx.entity_id, document_type, year, pattern, padding, next)
+    if not moved:
+        raise Invalid.field("next", "numbers up to this one were given already")
+
+
+async def entity_code(ctx: Ctx, entity: UUID) -> str:
+    """The short code of a business entity, as the tenant's settings know it."""
+    code = await ctx.house.settings.value(ctx, "platform.entity_code", entity_id=entity)
+    return str(code)
+
+
+_TAKE = """
+UPDATE kernel.number_series SET next = next + $4
+WHERE entity_id = $1 AND document_type = $2 AND year = $3 RETURNING next, pattern, padding
+"""
+_OPEN = """
+INSERT INTO kernel.number_series (entity_id, document_type, year, pattern, padding)
+SELECT $1, $2, $3, coalesce(last.pattern, $4), coalesce(last.padding, $5)
+FROM (SELECT 1) one LEFT JOIN LATERAL (
+    SELECT pattern, padding FROM kernel.number_series
+    WHERE entity_id = $1 AND document_type = $2 ORDER BY year DESC LIMIT 1) last ON true
+ON CONFLICT DO NOTHING
+"""
+_DEFINE = """
+INSERT INTO kernel.number_series AS s (entity_id, document_type, year, pattern, padding, next)
+VALUES ($1, $2, $3, $4, $5, $6)
+ON CONFLICT (tenant_id, entity_id, document_type, year)
+DO UPDATE SET pattern = $4, padding = $5, next = $6 WHERE $6 >= s.next
+"""

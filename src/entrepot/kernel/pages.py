@@ -1,0 +1,57 @@
+"""What every process answers beside its API: health, readiness, metrics, descriptions, calls of other services."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from entrepot.kernel.carriers import direct
+from entrepot.kernel.http import JSON, Exchange, Web, internal_facade
+
+
+def mount(web: Web) -> None:
+    """Add the addresses every process has."""
+    web.tree.add("GET", "/health", _health)
+    web.tree.add("GET", "/ready", _ready)
+    web.tree.add("GET", "/metrics", _metrics)
+    web.tree.add("POST", "/internal/facade", internal_facade)
+    web.tree.add("POST", "/internal/events", _events)
+
+
+async def _health(exchange: Exchange) -> None:
+    """Alive: answers as long as the process can answer at all."""
+    await exchange.json(200, {"status": "ok", "service": exchange.house.name})
+
+
+async def _ready(exchange: Exchange) -> None:
+    """Ready: the databases answer."""
+    found: dict[str, Any] = {}
+    for database in exchange.house.databases.all():
+        async with database.connection() as connection:
+            await connection.fetchval("SELECT 1")
+        found[database.name] = "ok"
+    await exchange.json(
+        200, {"status": "ready", "databases": found, "modules": sorted(exchange.house.catalogue.modules)}
+    )
+
+
+async def _events(exchange: Exchange) -> None:
+    body = await exchange.body()
+    stamp, signature = exchange.header("x-entrepot-time"), exchange.header("x-entrepot-signature")
+    await direct.receive(exchange.house, body, stamp, signature)
+    await exchange.json(200, {"data": None})
+
+
+async def _metrics(exchange: Exchange) -> None:
+    house = exchange.house
+    async with house.databases.main.connection() as connection, connection.transaction():
+        await connection.execute("SET LOCAL ROLE entrepot_system")
+        row = await connection.fetchrow(
+            "SELECT (SELECT count(*) FROM kernel.job WHERE state = 'queued') AS jobs, "
+            "(SELECT count(*) FROM kernel.parked) AS parked"
+        )
+    house.metrics.queue.labels("jobs").set(row["jobs"])
+    house.metrics.queue.labels("parked_events").set(row["parked"])
+    await exchange.send(200, [(b"content-type", b"text/plain; version=0.0.4; charset=utf-8")], house.metrics.text())
+
+
+__all__ = ["JSON", "mount"]

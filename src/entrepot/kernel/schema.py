@@ -1,0 +1,88 @@
+"""What every migration calls for each table: policies, rights and the audit triggers, in one place."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from alembic import op
+from sqlalchemy.util import await_only
+
+POLICY = "tenant_id = nullif(current_setting('app.tenant', true), '')::uuid"
+
+
+def run(sql: str) -> None:
+    """Run a script of several statements in the migration's transaction.
+
+    The driver prepares what goes through SQLAlchemy, and only single statements can be prepared; a script goes to
+    the driver itself. The lock timeout opens the transaction and keeps a migration from queueing behind users."""
+    op.execute("SET LOCAL lock_timeout = '5s'")
+    adapted: Any = op.get_bind().connection.dbapi_connection
+    await_only(adapted.driver_connection.execute(sql))
+
+
+def secure(
+    table: str,
+    *,
+    entity: str | None = None,
+    audited: bool = True,
+    append_only: bool = False,
+    insert: bool = True,
+    system: bool = False,
+    masked: tuple[str, ...] = (),
+    tenant_column: str = "tenant_id",
+) -> None:
+    """Force row-level security on a table, give the application its rights, and audit every change of a row.
+
+    `append_only` withholds UPDATE and DELETE, `insert=False` INSERT as well. `system` lets the house itself (relay,
+    jobs, tenant directory) see the rows of every tenant. `masked` columns stay out of the audit trail.
+    """
+    run(
+        ";\n".join(
+            secured(table, entity, audited and not append_only, append_only, insert, system, masked, tenant_column)
+        )
+    )
+
+
+def secured(
+    table: str,
+    entity: str | None,
+    audited: bool,
+    append_only: bool,
+    insert: bool,
+    system: bool,
+    masked: tuple[str, ...],
+    tenant_column: str,
+) -> list[str]:
+    """The statements of `secure`."""
+    policy = POLICY.replace("tenant_id", tenant_column, 1)
+    rights = ["SELECT"] + (["INSERT"] if insert else []) + ([] if append_only else ["UPDATE", "DELETE"])
+    statements = [
+        f"ALTER TABLE {table} ENABLE ROW LEVEL SECURITY",
+        f"ALTER TABLE {table} FORCE ROW LEVEL SECURITY",
+        f"CREATE POLICY tenant ON {table} USING ({policy}) WITH CHECK ({policy})",
+        f"GRANT {', '.join(rights)} ON {table} TO entrepot_app",
+    ]
+    if system:
+        statements += [
+            f"CREATE POLICY everywhere ON {table} TO entrepot_system USING (true) WITH CHECK (true)",
+            f"GRANT {', '.join(rights)} ON {table} TO entrepot_system",
+        ]
+    name = entity or table.rsplit(".", 1)[-1].strip('"')
+    if append_only and insert and not table.startswith("kernel."):
+        # What is never changed needs no trail, but a preview shows it.
+        statements.append(
+            f"CREATE TRIGGER preview_insert AFTER INSERT ON {table} REFERENCING NEW TABLE AS new_rows "
+            f"FOR EACH STATEMENT WHEN (current_setting('app.preview', true) = 'on') "
+            f"EXECUTE FUNCTION kernel.audit_rows('{name}', '{','.join(masked)}')"
+        )
+    if audited:
+        for action, rows in (
+            ("INSERT", "NEW TABLE AS new_rows"),
+            ("UPDATE", "OLD TABLE AS old_rows NEW TABLE AS new_rows"),
+            ("DELETE", "OLD TABLE AS old_rows"),
+        ):
+            statements.append(
+                f"CREATE TRIGGER audit_{action.lower()} AFTER {action} ON {table} REFERENCING {rows} "
+                f"FOR EACH STATEMENT EXECUTE FUNCTION kernel.audit_rows('{name}', '{','.join(masked)}')"
+            )
+    return statements

@@ -1,0 +1,373 @@
+"""Status of every kind of entity in one place: current, history with reason, deadline, and holds by aspect.
+
+All of it is written in the transaction of the change itself, whoever changes what.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import date, datetime
+from typing import Any
+from uuid import UUID
+
+import asyncpg
+import msgspec
+
+from entrepot.kernel.ctx import Ctx
+from entrepot.kernel.module import Stateful
+from entrepot.pure.errors import Conflict, Denied, Invalid, NotFound
+from entrepot.pure.events import Event, event
+from entrepot.pure.ids import new_id
+from entrepot.pure.states import Machine, Move
+
+
+@event("status.changed", about="entity_id")
+class StatusChanged(Event, frozen=True):
+    """Any entity went from one status to another."""
+
+    entity_type: str
+    entity_id: UUID
+    from_status: str | None
+    to_status: str
+    move: str | None
+    reason: str | None = None
+    context: dict[str, Any] = {}
+
+
+@event("hold.placed", about="entity_id", aliases=("OrderHoldCreated",))
+class HoldPlaced(Event, frozen=True):
+    """Some aspects of an entity may not go on until somebody releases the hold."""
+
+    hold_id: UUID
+    entity_type: str
+    entity_id: UUID
+    aspect: str
+    reason_category: str
+    notify_customer: bool
+    notify_partner: bool
+
+
+@event("hold.released", about="entity_id")
+class HoldReleased(Event, frozen=True):
+    """A hold ended and the former state goes on."""
+
+    hold_id: UUID
+    entity_type: str
+    entity_id: UUID
+    aspect: str
+    reason: str
+
+
+class Step(msgspec.Struct, frozen=True):
+    """One line of a status history."""
+
+    from_status: str | None
+    to_status: str
+    move: str | None
+    reason: str | None
+    context: dict[str, Any] | None
+    at: datetime
+    actor: UUID | None
+    actor_name: str | None
+
+
+class Current(msgspec.Struct, frozen=True):
+    """Where an entity stands."""
+
+    status: str
+    since: datetime
+    deadline: datetime | None
+    overdue: bool
+
+
+class Hold(msgspec.Struct, frozen=True):
+    """An open hold."""
+
+    id: UUID
+    aspect: str
+    reason_category: str
+    reason_details: str
+    estimated_resume_date: date | None
+    placed_at: datetime
+
+
+async def begin(
+    ctx: Ctx,
+    machine: Machine[Any],
+    ids: Sequence[UUID],
+    status: str | None = None,
+    *,
+    move: str | None = None,
+) -> None:
+    """Enter new entities, all in the same first status, with one statement."""
+    first = str(status or machine.initial)
+    limit = machine.deadlines.get(machine.states(first))
+    await ctx.run(
+        _BEGIN,
+        list(ids),
+        machine.entity,
+        first,
+        ctx.now,
+        ctx.now + limit if limit else None,
+        move,
+        ctx.actor.id,
+        ctx.actor.name,
+    )
+
+
+async def follow(
+    ctx: Ctx,
+    machine: Machine[Any],
+    entity_id: UUID,
+    step: Move[Any],
+    before: str,
+    *,
+    reason: str | None = None,
+    context: dict[str, Any] | None = None,
+) -> None:
+    """Record a move: refuses when a hold stops it, when the reason is missing, or when somebody else was faster."""
+    if step.asks_reason and not (reason or "").strip():
+        raise Invalid.field("transition_reason", "say why")
+    if step.stops:
+        await must_not_be_held(ctx, machine.entity, entity_id, step.stops)
+    limit = machine.deadlines.get(step.target)
+    moved = await ctx.value(
+        _FOLLOW,
+        machine.entity,
+        entity_id,
+        str(before),
+        str(step.target),
+        ctx.now,
+        ctx.now + limit if limit else None,
+        step.name,
+        reason,
+        context or {},
+        ctx.actor.id,
+        ctx.actor.name,
+    )
+    if not moved:
+        raise Conflict("the {entity} was changed by somebody else; look again", entity=machine.entity)
+    ctx.emit(
+        StatusChanged(
+            entity_type=machine.entity,
+            entity_id=entity_id,
+            from_status=str(before),
+            to_status=str(step.target),
+            move=step.name,
+            reason=reason,
+            context=context or {},
+        )
+    )
+
+
+async def move(
+    ctx: Ctx,
+    stateful: Stateful,
+    entity_id: UUID,
+    name: str,
+    *,
+    reason: str | None = None,
+    context: dict[str, Any] | None = None,
+    **changes: Any,
+) -> str:
+    """Lock the entity, check the move, change its row and record the step; returns the new status."""
+    machine = stateful.machine
+    before = await held_state(ctx, stateful, entity_id)
+    step = machine.step(before, name)
+    await follow(ctx, machine, entity_id, step, before, reason=reason, context=context)
+    await ctx.change(stateful.table, entity_id, **{stateful.column: str(step.target)}, **changes)
+    return str(step.target)
+
+
+async def change_status(
+    ctx: Ctx,
+    entity_type: str,
+    entity_id: UUID,
+    to_status: str,
+    transition_reason: str | None = None,
+    business_context: dict[str, Any] | None = None,
+) -> None:
+    """The universal status change: check, history, current status, row, audit and event in one transaction.
+
+    A move that has a command of its own (paying takes money) runs that command; it is never just relabelled."""
+    stateful = ctx.house.catalogue.machines.get(entity_type)
+    if stateful is None:
+        raise Invalid.field(
+            "entity_type", "there is no such kind of entity", allowed=sorted(ctx.house.catalogue.machines)
+        )
+    before = await held_state(ctx, stateful, entity_id)
+    step = stateful.machine.to(before, to_status)
+    if not ctx.may(step.needs):
+        raise Denied("you need the permission {missing} for this", missing=step.needs)
+    own = stateful.moves.get(step.name)
+    if own is not None:
+        await own(ctx, entity_id, transition_reason)
+        return
+    await follow(ctx, stateful.machine, entity_id, step, before, reason=transition_reason, context=business_context)
+    await ctx.change(stateful.table, entity_id, **{stateful.column: str(step.target)})
+
+
+async def held_state(ctx: Ctx, stateful: Stateful, entity_id: UUID) -> str:
+    """The state of an entity, its row locked; NotFound when there is none."""
+    # Table and column are our own declarations.
+    state = await ctx.value(
+        f'SELECT "{stateful.column}" FROM {stateful.table.qualified()} WHERE id = $1 FOR UPDATE',  # noqa: S608
+        entity_id,
+    )
+    if state is None:
+        raise NotFound("there is no such {what}", what=stateful.machine.entity)
+    return str(state)
+
+
+async def history(ctx: Ctx, entity_type: str, entity_id: UUID) -> list[Step]:
+    """Every step of an entity, oldest first."""
+    return await ctx.rows(
+        Step,
+        "SELECT from_status, to_status, move, reason, context, at, actor, actor_name FROM kernel.status_history "
+        "WHERE entity_type = $1 AND entity_id = $2 ORDER BY seq",
+        entity_type,
+        entity_id,
+    )
+
+
+async def current(ctx: Ctx, entity_type: str, entity_id: UUID) -> Current | None:
+    return await ctx.row(
+        Current,
+        "SELECT status, since, deadline, overdue FROM kernel.status WHERE entity_type = $1 AND entity_id = $2",
+        entity_type,
+        entity_id,
+    )
+
+
+# ── holds ──
+
+
+async def place_hold(
+    ctx: Ctx,
+    entity_type: str,
+    entity_id: UUID,
+    aspect: str,
+    reason_category: str,
+    *,
+    reason_details: str = "",
+    estimated_resume_date: date | None = None,
+    escalate_at: datetime | None = None,
+    notify_customer: bool = False,
+    notify_partner: bool = False,
+) -> UUID:
+    """Stop one aspect (`pay`, `ship`, `bill`) of an entity. Refuses with Conflict when that aspect is held already."""
+    hold_id = new_id()
+    try:
+        async with ctx.attempt():
+            await ctx.run(
+                _HOLD,
+                hold_id,
+                entity_type,
+                entity_id,
+                aspect,
+                reason_category,
+                reason_details,
+                estimated_resume_date,
+                escalate_at,
+                notify_customer,
+                notify_partner,
+                ctx.now,
+                ctx.actor.id,
+            )
+    except asyncpg.UniqueViolationError as error:
+        raise Conflict("{aspect} of this {entity} is on hold already", aspect=aspect, entity=entity_type) from error
+    ctx.emit(
+        HoldPlaced(
+            hold_id=hold_id,
+            entity_type=entity_type,
+            entity_id=entity_id,
+            aspect=aspect,
+            reason_category=reason_category,
+            notify_customer=notify_customer,
+            notify_partner=notify_partner,
+        )
+    )
+    return hold_id
+
+
+async def release_hold(
+    ctx: Ctx, entity_type: str, entity_id: UUID, aspect: str | None = None, *, reason: str = ""
+) -> int:
+    """End the holds of an entity (of one aspect, or all); Conflict when nothing is held."""
+    rows = await ctx.connection.fetch(
+        "UPDATE kernel.hold SET released_at = $4, released_by = $5, release_reason = $6 "
+        "WHERE entity_type = $1 AND entity_id = $2 AND ($3::text IS NULL OR aspect = $3) AND released_at IS NULL "
+        "RETURNING id, aspect",
+        entity_type,
+        entity_id,
+        aspect,
+        ctx.now,
+        ctx.actor.id,
+        reason,
+    )
+    if not rows:
+        raise Conflict("this {entity} is not on hold", entity=entity_type)
+    for row in rows:
+        ctx.emit(
+            HoldReleased(
+                hold_id=row["id"],
+                entity_type=entity_type,
+                entity_id=entity_id,
+                aspect=row["aspect"],
+                reason=reason,
+            )
+        )
+    return len(rows)
+
+
+async def holds(ctx: Ctx, entity_type: str, entity_id: UUID) -> list[Hold]:
+    """The open holds of an entity."""
+    return await ctx.rows(
+        Hold,
+        "SELECT id, aspect, reason_category, reason_details, estimated_resume_date, placed_at FROM kernel.hold "
+        "WHERE entity_type = $1 AND entity_id = $2 AND released_at IS NULL ORDER BY placed_at",
+        entity_type,
+        entity_id,
+    )
+
+
+async def must_not_be_held(ctx: Ctx, entity_type: str, entity_id: UUID, aspect: str) -> None:
+    """Refuses with Conflict when this aspect of the entity is on hold."""
+    for hold in await holds(ctx, entity_type, entity_id):
+        if hold.aspect == aspect:
+            raise Conflict(
+                "{aspect} is on hold: {reason}", aspect=aspect, reason=hold.reason_category, hold=str(hold.id)
+            )
+
+
+async def flag_overdue(ctx: Ctx) -> list[UUID]:
+    """Mark what has passed its deadline; the hourly job of every tenant. Returns the entities newly overdue."""
+    rows = await ctx.connection.fetch(
+        "UPDATE kernel.status SET overdue = true WHERE deadline <= $1 AND NOT overdue RETURNING entity_id",
+        ctx.now,
+    )
+    return [row["entity_id"] for row in rows]
+
+
+_BEGIN = """
+WITH entered AS (
+    INSERT INTO kernel.status (entity_type, entity_id, status, since, deadline)
+    SELECT $2, id, $3, $4, $5::timestamptz FROM unnest($1::uuid[]) AS id
+)
+INSERT INTO kernel.status_history (entity_type, entity_id, to_status, move, at, actor, actor_name)
+SELECT $2, id, $3, $6, $4, $7, $8 FROM unnest($1::uuid[]) AS id
+"""
+_FOLLOW = """
+WITH moved AS (
+    UPDATE kernel.status SET status = $4, since = $5, deadline = $6, overdue = false
+    WHERE entity_type = $1 AND entity_id = $2 AND status = $3 RETURNING 1
+)
+INSERT INTO kernel.status_history
+    (entity_type, entity_id, from_status, to_status, at, move, reason, context, actor, actor_name)
+SELECT $1, $2, $3, $4, $5, $7, $8, $9, $10, $11 FROM moved RETURNING 1
+"""
+_HOLD = """
+INSERT INTO kernel.hold (id, entity_type, entity_id, aspect, reason_category, reason_details, estimated_resume_date,
+                         escalate_at, notify_customer, notify_partner, placed_at, placed_by)
+VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12)
+"""

@@ -1,0 +1,1 @@
+"""How screens are made: page declarations, templates, and the assets a browser loads."""

@@ -1,0 +1,1 @@
+"""Who is who: tenants, their business entities, users, roles, API keys and sessions."""

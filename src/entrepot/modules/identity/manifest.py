@@ -1,0 +1,29 @@
+"""Identity in one value."""
+
+from entrepot.kernel.access import Access
+from entrepot.kernel.facade import offer
+from entrepot.kernel.module import Module
+from entrepot.modules.identity import api, commands, events, queries, tables
+from entrepot.modules.identity.contract import Identity
+
+module = Module(
+    name="identity",
+    tier=1,
+    title="Identity",
+    permissions={
+        "users.view": "See users and roles",
+        "users.edit": "Create and change users and roles",
+        "keys.view": "See API keys",
+        "keys.edit": "Create and revoke API keys",
+        "entities.edit": "Create and change business entities",
+    },
+    tables=tables,
+    events=events,
+    commands=commands,
+    queries=queries,
+    routes=api.routes,
+    offers=[
+        offer(Access, queries.authenticate, queries.tenant, queries.tenants),
+        offer(Identity, queries.entity, queries.entities, queries.names),
+    ],
+)

@@ -1,0 +1,1 @@
+"""What a tenant arranges: settings, number series, fields and objects of its own, layouts."""

@@ -1,0 +1,26 @@
+"""Names and kinds of what a tenant may add."""
+
+from __future__ import annotations
+
+import re
+
+from entrepot.kernel.fields import KINDS
+from entrepot.pure.errors import Invalid
+
+NAME = re.compile(r"^[a-z][a-z0-9_]{0,39}$")
+
+
+def check_name(name: str, field: str = "name") -> str:
+    """A name that can stand in an address and a query: small letters, digits and underscores."""
+    if not NAME.match(name):
+        raise Invalid.field(field, "use small letters, digits and _ only, at most 40")
+    return name
+
+
+def check_kind(kind: str, choices: list[str]) -> None:
+    if kind not in KINDS:
+        raise Invalid.field("kind", "must be one of {allowed}", allowed=list(KINDS))
+    if kind == "choice" and not choices:
+        raise Invalid.field("choices", "a choice needs something to choose from")
+    if len(set(choices)) != len(choices) or any(not c.strip() for c in choices):
+        raise Invalid.field("choices", "every choice must be there once and not be empty")

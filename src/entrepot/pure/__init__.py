@@ -1,0 +1,1 @@
+"""Business vocabulary without I/O: anything may import it, it imports nothing of ours."""

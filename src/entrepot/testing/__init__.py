@@ -1,0 +1,1 @@
+"""What tests of every module are made of: a world in either topology, a tenant per test, a clock one can set."""
