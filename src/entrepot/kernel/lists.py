@@ -81,6 +81,13 @@ class Listing(Generic[S]):
     def filterable(self, name: str) -> bool:
         return name in self.columns and _plain(self.kinds[name]) is not None
 
+    def scalar(self, name: str) -> Any:
+        """The type a filterable field is compared as."""
+        return _plain(self.kinds[name])
+
+    def optional(self, name: str) -> bool:
+        return _is_optional(self.kinds[name])
+
 
 async def read_page(ctx: Ctx, listing: Listing[S], query: Mapping[str, str], *, most: int = MAX_LIMIT) -> Page[S]:
     """One page by the grammar of API.md; refuses with Invalid what names no field or does not fit its type."""

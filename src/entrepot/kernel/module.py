@@ -15,9 +15,12 @@ from entrepot.kernel.facade import Offer, WiringError
 from entrepot.kernel.lists import Listing
 from entrepot.kernel.relay import Reaction, reactions_of
 from entrepot.kernel.routes import Route
+from entrepot.kernel.status import HoldPlaced, HoldReleased, StatusChanged
 from entrepot.pure.events import Event
 from entrepot.pure.facade import Facade
 from entrepot.pure.states import Machine
+
+KERNEL_EVENTS: tuple[type[Event], ...] = (HoldPlaced, HoldReleased, StatusChanged)
 
 
 @dataclass(frozen=True)
@@ -162,8 +165,8 @@ class Catalogue:
         self.offers_by_name = {facade.facade_name: made for facade, made in self.offers.items()}
         self.events: dict[str, type[Event]] = {}
         self.aliases: dict[str, str] = {}
-        for module in everything:
-            for kind in module.event_classes():
+        for kinds in (KERNEL_EVENTS, *(module.event_classes() for module in everything)):
+            for kind in kinds:
                 if kind.event_name in self.events:
                     raise WiringError(f"two events are called {kind.event_name}")
                 self.events[kind.event_name] = kind

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from typing import Any
 
+from entrepot.kernel import descriptions
 from entrepot.kernel.carriers import direct
 from entrepot.kernel.http import JSON, Exchange, Web, internal_facade
+from entrepot.kernel.ui.files import built_files
 
 
 def mount(web: Web) -> None:
@@ -15,6 +17,8 @@ def mount(web: Web) -> None:
     web.tree.add("GET", "/metrics", _metrics)
     web.tree.add("POST", "/internal/facade", internal_facade)
     web.tree.add("POST", "/internal/events", _events)
+    descriptions.mount(web)
+    web.mounts.setdefault("/static/", built_files(descriptions.BUILT))
 
 
 async def _health(exchange: Exchange) -> None:

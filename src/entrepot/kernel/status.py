@@ -7,18 +7,20 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from datetime import date, datetime
-from typing import Any
+from typing import TYPE_CHECKING, Any
 from uuid import UUID
 
 import asyncpg
 import msgspec
 
 from entrepot.kernel.ctx import Ctx
-from entrepot.kernel.module import Stateful
 from entrepot.pure.errors import Conflict, Denied, Invalid, NotFound
 from entrepot.pure.events import Event, event
 from entrepot.pure.ids import new_id
 from entrepot.pure.states import Machine, Move
+
+if TYPE_CHECKING:
+    from entrepot.kernel.module import Stateful
 
 
 @event("status.changed", about="entity_id")

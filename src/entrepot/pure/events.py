@@ -57,10 +57,11 @@ class Envelope(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     time: str
     tenant: str
     data: msgspec.Raw
-    version: int = 1
+    version: int = msgspec.field(default_factory=lambda: 1)
     actor: str | None = None
     entity: str | None = None
     correlation: str | None = None
     causation: str | None = None
-    specversion: str = "1.0"
-    datacontenttype: str = "application/json"
+    # From a factory, because CloudEvents requires them and what equals a plain default is left out.
+    specversion: str = msgspec.field(default_factory=lambda: "1.0")
+    datacontenttype: str = msgspec.field(default_factory=lambda: "application/json")
