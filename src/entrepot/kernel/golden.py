@@ -116,7 +116,7 @@ def _shrunk(path: str, before: Json, after: Json, old: Json, new: Json, seen: fr
     found += [f"the field {f'{path}.{field}' if path else field} must have a default" for field in sorted(demanded)]
     for part in ("items", "additionalProperties"):
         if isinstance(before.get(part), dict):
-            inner = after.get(part)
+            inner: Any = after.get(part)
             found += (
                 _shrunk(f"{path}[]", before[part], inner, old, new, seen)
                 if isinstance(inner, dict)
@@ -127,16 +127,13 @@ def _shrunk(path: str, before: Json, after: Json, old: Json, new: Json, seen: fr
     return found
 
 
-def _type(schema: Json, components: Json) -> Any:
+def _type(schema: Json, components: Json) -> Json:
     """What decides how a value is read; words, defaults and titles do not."""
-    kept = ("type", "format", "anyOf", "prefixItems", "const", "contentEncoding")
-    found = {key: schema[key] for key in kept if key in schema}
-    return {
-        key: [_type(components.get(_name(s), s), components) for s in value]
-        if isinstance(value, list) and key != "type"
-        else value
-        for key, value in found.items()
-    }
+    found: Json = {key: schema[key] for key in ("type", "format", "const", "contentEncoding") if key in schema}
+    for key in ("anyOf", "prefixItems"):
+        if key in schema:
+            found[key] = [_type(components.get(_name(inner), inner), components) for inner in schema[key]]
+    return found
 
 
 def _wider(before: Json, after: Json) -> bool:

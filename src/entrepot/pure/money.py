@@ -92,7 +92,7 @@ def parse(text: str, kind: object = Money) -> Decimal:
         raise Invalid("this is not a number with a decimal point")
     amount = Decimal(text.strip())
     if problem := _limits(kind).problem(amount):
-        raise Invalid(f"this number {problem}")
+        raise Invalid("this number {problem}", problem=problem)
     return amount or amount.copy_abs()
 
 
