@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import AsyncIterator, Iterable, Mapping, Sequence
 from contextlib import asynccontextmanager
 from datetime import UTC, datetime
@@ -14,6 +15,7 @@ import sqlalchemy as sa
 
 from entrepot.kernel import db
 from entrepot.kernel.database import Connection, Database
+from entrepot.kernel.log import Pending
 from entrepot.pure.errors import Conflict, Denied, NotFound, Refusal
 from entrepot.pure.events import Event
 from entrepot.pure.facade import Facade
@@ -21,7 +23,6 @@ from entrepot.pure.ids import new_id
 
 if TYPE_CHECKING:
     from entrepot.kernel.house import House
-    from entrepot.kernel.log import Pending
 
 S = TypeVar("S")
 F = TypeVar("F", bound=Facade)
@@ -57,6 +58,10 @@ class Caller(msgspec.Struct, frozen=True):
     agent: str = ""
     correlation: str = ""
     causation: str = ""
+
+
+class Again(Exception):
+    """Somebody else did the same a moment ago and has won; run the unit again and find what they did."""
 
 
 class Ctx:
@@ -188,7 +193,7 @@ class Ctx:
             return 0
         names = list(stamped[0])
         sql = db.insert_sql(table, names, many=True, skip_conflicts=skip_conflicts)
-        columns = [[row[name] for row in stamped] for name in names]
+        columns = [db.array(table, name, [row[name] for row in stamped]) for name in names]
         status: str = await _write(self.connection.execute(sql, *columns), table)
         return int(status.rsplit(" ", 1)[-1])
 
@@ -228,7 +233,7 @@ class Ctx:
 
     def emit(self, event: Event, *, entity_id: UUID | None = None) -> None:
         """Write an event to the log in this transaction; it is handled after the commit."""
-        self.pending.append((new_id(), event, entity_id or self.entity_id))
+        self.pending.append(Pending(new_id(), event, entity_id or self.entity_id, self.caller))
 
     def of(self, facade: type[F]) -> F:
         """The facade of another module, near or far."""
@@ -238,28 +243,37 @@ class Ctx:
         """Remember a hold taken elsewhere, so that it can be given back when this unit fails."""
         self._far.append((facade, operation, reference))
 
+    def far_refused(self) -> None:
+        """The last far call was refused, so there is nothing to give back; what an earlier one took stays taken."""
+        self._far.pop()
+
     @asynccontextmanager
     async def attempt(self) -> AsyncIterator[None]:
         """Try something that may be refused and go on afterwards: what was refused has left nothing behind."""
-        pending, far = len(self.pending), len(self._far)
-        nested = self.connection.transaction()
-        await nested.start()
+        pending, far, spoiled = len(self.pending), len(self._far), self._spoiled
+        # By hand, for the driver nests only in transactions it began itself. Of equal names the last one is meant.
+        await self.connection.execute("SAVEPOINT attempt")
         try:
             yield
         except BaseException:
-            await nested.rollback()
+            if not self.connection.is_closed():
+                await self.connection.execute("ROLLBACK TO SAVEPOINT attempt; RELEASE SAVEPOINT attempt")
             del self.pending[pending:]
-            self._spoiled = None
+            self._spoiled = spoiled
             await self.give_back(far)
             raise
-        await nested.commit()
+        await self.connection.execute("RELEASE SAVEPOINT attempt")
 
     @asynccontextmanager
     async def everywhere(self) -> AsyncIterator[None]:
         """Step into the system role, which sees the marked tables of every tenant; for the tenant directory alone."""
         await self.connection.execute("SET LOCAL ROLE entrepot_system")
-        yield
-        await self.connection.execute("RESET ROLE")
+        try:
+            yield
+        finally:
+            # A failed transaction takes no more statements; its end, or that of its savepoint, resets the role.
+            with contextlib.suppress(asyncpg.InFailedSQLTransactionError, asyncpg.InterfaceError):
+                await self.connection.execute("RESET ROLE")
 
     def spoil(self, refusal: Refusal) -> None:
         """A neighbour refused after it may have written: this unit must not commit unless `attempt` undid it."""
@@ -324,7 +338,7 @@ async def unit(
             await ctx.give_back()
             raise
     if ctx.pending and not preview:
-        house.relay.wake(database)
+        house.relay.wake(database, {each.event.event_name for each in ctx.pending})
 
 
 async def switch(ctx: Ctx, tenant_id: UUID, actor: Actor = SYSTEM, caller: Caller | None = None) -> None:
@@ -332,6 +346,7 @@ async def switch(ctx: Ctx, tenant_id: UUID, actor: Actor = SYSTEM, caller: Calle
     ctx.tenant_id = tenant_id
     ctx.actor = actor
     ctx.caller = caller or Caller()
+    ctx.entity_id = NIL
     ctx.memo.clear()
     await ctx.connection.execute("RESET ROLE; " + settings_sql(tenant_id, actor, ctx.caller))
 

@@ -7,10 +7,10 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID
 
-from entrepot.kernel.commands import module_of
 from entrepot.kernel.config import Config
 from entrepot.kernel.ctx import utc_now
 from entrepot.kernel.database import Databases
+from entrepot.kernel.facade import WiringError
 from entrepot.kernel.fields import Fields
 from entrepot.kernel.files import Files, Mailbox, open_files
 from entrepot.kernel.jobs import Jobs
@@ -76,7 +76,11 @@ class House:
         await self.databases.close()
 
     def job_name(self, function: Callable[..., Awaitable[Any]]) -> str:
-        return f"{module_of(function)}.{function.__name__}"
+        """The name of a declared job; raises WiringError for a function that no manifest lists under `jobs`."""
+        name = self.catalogue.job_names.get(function)
+        if name is None:
+            raise WiringError(f"{function.__name__} is no job of any manifest")
+        return name
 
     def forget(self, tenant_id: UUID) -> None:
         """Forget what was remembered of a tenant: somebody changed settings, fields or rights."""

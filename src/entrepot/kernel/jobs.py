@@ -7,6 +7,7 @@ import contextlib
 import os
 import random
 import socket
+import time
 from collections.abc import Awaitable, Callable
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any
@@ -16,7 +17,9 @@ import msgspec
 import structlog
 from cronsim import CronSim
 
+from entrepot.kernel import parking
 from entrepot.kernel.access import Access
+from entrepot.kernel.commands import describe
 from entrepot.kernel.ctx import NIL, SYSTEM, Caller, Ctx, unit
 from entrepot.kernel.database import Database
 from entrepot.pure.ids import new_id
@@ -55,6 +58,10 @@ async def enqueue(
         ctx.now,
     )
     return identifier if made else None
+
+
+class LostLease(Exception):
+    """Another worker took the job over because we were silent for too long."""
 
 
 class Jobs:
@@ -101,7 +108,7 @@ class Jobs:
                 # The attempt is counted and committed before the job starts: a job that kills its worker still
                 # runs out of attempts.
                 await connection.execute(_GIVE_UP)
-                job = await connection.fetchrow(_TAKE, self.worker, LEASE)
+                job = await connection.fetchrow(_TAKE, self.worker, LEASE, self.house.clock())
                 await connection.execute("COMMIT")
             except BaseException:
                 if not connection.is_closed():
@@ -115,19 +122,27 @@ class Jobs:
     async def _run(self, job: Any) -> None:
         function = self.house.catalogue.jobs.get(job["name"])
         caller = Caller(correlation=job["correlation"] or "", causation=str(job["id"]))
+        started = time.perf_counter()
         renewing = asyncio.create_task(self._renew(job))
         try:
             if function is None:
                 raise LookupError(f"no job is called {job['name']}")
             async with unit(self.house, job["tenant_id"], SYSTEM, caller=caller) as ctx:
                 with self.house.metrics.timed(job["name"]):
-                    await function(ctx, **job["arguments"])
-                await ctx.run(_DONE, job["id"])
+                    await function(ctx, **_arguments(function, job["arguments"]))
+                # Whoever lost the lease to another worker must leave nothing behind: the other one does the work.
+                if not await ctx.run(_DONE, job["id"], job["attempts"]):
+                    raise LostLease
+        except LostLease:
+            logger.warning("job.lost", job=job["name"], attempt=job["attempts"])
         except Exception as error:
-            logger.warning("job.failed", job=job["name"], attempts=job["attempts"], error=repr(error))
+            logger.warning("job.failed", job=job["name"], attempt=job["attempts"], error=repr(error))
+            wait = timedelta(seconds=float(min(2 ** job["attempts"], 3600)))
             async with unit(self.house, job["tenant_id"], SYSTEM) as ctx:
-                wait = timedelta(seconds=float(min(2 ** job["attempts"], 3600)))
-                await ctx.run(_FAILED, job["id"], f"{type(error).__name__}: {error}"[:2000], wait)
+                await ctx.run(_FAILED, job["id"], job["attempts"], parking.describe(error), wait, ctx.now)
+        else:
+            took = round((time.perf_counter() - started) * 1000, 1)
+            logger.info("job.done", job=job["name"], attempt=job["attempts"], ms=took)
         finally:
             renewing.cancel()
             with contextlib.suppress(asyncio.CancelledError):
@@ -139,8 +154,10 @@ class Jobs:
             with contextlib.suppress(Exception):
                 async with unit(self.house, job["tenant_id"], SYSTEM) as ctx:
                     await ctx.run(
-                        "UPDATE kernel.job SET lease_until = now() + $2::interval WHERE id = $1",
+                        "UPDATE kernel.job SET lease_until = now() + $3::interval "
+                        "WHERE id = $1 AND attempts = $2 AND state = 'running'",
                         job["id"],
+                        job["attempts"],
                         LEASE,
                     )
 
@@ -166,21 +183,16 @@ class Jobs:
     async def tick(self, now: datetime | None = None) -> list[str]:
         """Enqueue every schedule that is due, once for each active tenant however many times it was missed."""
         now = now or self.house.clock()
-        ran = []
-        for module in self.house.catalogue.modules.values():
-            for schedule in module.schedules:
-                name = f"{module.name}.{schedule.function.__name__}"
-                if await self._due(name, schedule.cron, now):
-                    ran.append(name)
-                    for tenant in await self._tenants():
-                        async with unit(self.house, tenant, SYSTEM) as ctx:
-                            await enqueue(ctx, schedule.function, unique_key="schedule")
-        return ran
+        return [name for name, cron in self.house.catalogue.schedules.items() if await self._run_due(name, cron, now)]
 
-    async def _due(self, name: str, cron: str, now: datetime) -> bool:
+    async def _run_due(self, name: str, cron: str, now: datetime) -> bool:
+        """Enqueue a schedule for every tenant if its time has come. The row stays locked and unmoved until all are
+        enqueued: who dies in between leaves it due, and the unique key keeps from queueing anybody twice."""
         following = next(CronSim(cron, now))
         async with self.house.databases.main.connection() as connection, connection.transaction():
-            row = await connection.fetchrow("SELECT next_at FROM kernel.schedule WHERE name = $1 FOR UPDATE", name)
+            row = await connection.fetchrow(
+                "SELECT cron, next_at FROM kernel.schedule WHERE name = $1 FOR UPDATE SKIP LOCKED", name
+            )
             if row is None:
                 await connection.execute(
                     "INSERT INTO kernel.schedule (name, cron, next_at) VALUES ($1, $2, $3) ON CONFLICT DO NOTHING",
@@ -190,7 +202,14 @@ class Jobs:
                 )
                 return False
             if row["next_at"] > now:
+                if row["cron"] != cron:
+                    await connection.execute(
+                        "UPDATE kernel.schedule SET cron = $2, next_at = $3 WHERE name = $1", name, cron, following
+                    )
                 return False
+            for tenant in await self._tenants():
+                async with unit(self.house, tenant, SYSTEM) as ctx:
+                    await enqueue(ctx, self.house.catalogue.jobs[name], unique_key="schedule")
             await connection.execute(
                 "UPDATE kernel.schedule SET cron = $2, next_at = $3, last_at = $4 WHERE name = $1",
                 name,
@@ -205,11 +224,17 @@ class Jobs:
             return await ctx.of(Access).tenants()
 
 
+def _arguments(function: Callable[..., Awaitable[Any]], stored: dict[str, Any]) -> dict[str, Any]:
+    """The stored arguments as the types that the function declares: ids, dates and decimals travel as text."""
+    parameters = describe(function).parameters
+    return {name: msgspec.convert(value, parameters.get(name, Any), strict=False) for name, value in stored.items()}
+
+
 _TAKE = """
 UPDATE kernel.job SET state = 'running', attempts = attempts + 1, worker = $1, lease_until = now() + $2::interval
 WHERE (tenant_id, id) = (
     SELECT tenant_id, id FROM kernel.job
-    WHERE (state = 'queued' AND run_at <= now())
+    WHERE (state = 'queued' AND run_at <= $3)
        OR (state = 'running' AND lease_until < now() AND attempts < max_attempts)
     ORDER BY run_at LIMIT 1 FOR UPDATE SKIP LOCKED)
 RETURNING tenant_id, id, name, arguments, attempts, correlation
@@ -221,12 +246,12 @@ WHERE state = 'running' AND lease_until < now() AND attempts >= max_attempts
 """
 _DONE = """
 UPDATE kernel.job SET state = 'done', finished_at = now(), error = NULL, progress = 100, lease_until = NULL
-WHERE id = $1
+WHERE id = $1 AND attempts = $2 AND state = 'running'
 """
 _FAILED = """
-UPDATE kernel.job SET error = $2, lease_until = NULL,
+UPDATE kernel.job SET error = $3, lease_until = NULL,
        state = CASE WHEN attempts >= max_attempts THEN 'failed' ELSE 'queued' END,
        finished_at = CASE WHEN attempts >= max_attempts THEN now() END,
-       run_at = now() + $3::interval
-WHERE id = $1
+       run_at = $5::timestamptz + $4::interval
+WHERE id = $1 AND attempts = $2 AND state = 'running'
 """

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-from typing import TYPE_CHECKING, Any
+from collections.abc import Callable, Collection
+from typing import TYPE_CHECKING, Any, NamedTuple
 from uuid import UUID
 
 import asyncpg
@@ -14,18 +15,29 @@ from entrepot.pure.errors import NotFound
 from entrepot.pure.events import Envelope, Event
 
 if TYPE_CHECKING:
-    from entrepot.kernel.ctx import Ctx
+    from entrepot.kernel.ctx import Caller, Ctx
     from entrepot.kernel.database import Connection, Database
 
-Pending = tuple[UUID, Event, UUID]  # id, event, business entity
+Heard = Callable[[Collection[str]], object]
 
 CHANNEL = "entrepot_events"
+MOST_PAYLOAD = 7900  # bytes that PostgreSQL takes in one notification, less a few
+
+
+class Pending(NamedTuple):
+    """An event of a unit that is not written yet, with the business entity and the request or event that caused it."""
+
+    id: UUID
+    event: Event
+    entity_id: UUID
+    caller: Caller
+
 
 _INSERT = """
 INSERT INTO kernel.event (id, name, version, subject, entity_id, source, actor, correlation, causation, data)
-SELECT u.id, u.name, u.version, u.subject, u.entity_id, $6, $7, $8, $9, u.data
-FROM unnest($1::uuid[], $2::text[], $3::smallint[], $4::text[], $5::uuid[], $10::jsonb[])
-     WITH ORDINALITY AS u(id, name, version, subject, entity_id, data, at) ORDER BY u.at
+SELECT u.id, u.name, u.version, u.subject, u.entity_id, $9, $10, u.correlation, u.causation, u.data
+FROM unnest($1::uuid[], $2::text[], $3::smallint[], $4::text[], $5::uuid[], $6::text[], $7::text[], $8::jsonb[])
+     WITH ORDINALITY AS u(id, name, version, subject, entity_id, correlation, causation, data, at) ORDER BY u.at
 """
 
 ENVELOPE_COLUMNS = (
@@ -44,16 +56,16 @@ class Log:
         pending = ctx.pending
         await ctx.connection.execute(
             _INSERT,
-            [id for id, _, _ in pending],
-            [event.event_name for _, event, _ in pending],
-            [event.event_version for _, event, _ in pending],
-            [event.subject for _, event, _ in pending],
-            [entity for _, _, entity in pending],
+            [each.id for each in pending],
+            [each.event.event_name for each in pending],
+            [each.event.event_version for each in pending],
+            [each.event.subject for each in pending],
+            [each.entity_id for each in pending],
+            [each.caller.correlation or each.caller.request_id or None for each in pending],
+            [each.caller.causation or None for each in pending],
+            [each.event for each in pending],
             self.source,
             ctx.actor.id,
-            ctx.caller.correlation or ctx.caller.request_id or None,
-            ctx.caller.causation or None,
-            [event for _, event, _ in pending],
         )
 
 
@@ -88,24 +100,25 @@ async def stored(ctx: Ctx, event_id: UUID) -> Envelope:
 
 
 class Bell:
-    """Rings in every process when events were committed.
+    """Rings in every process when events were committed, and says which.
 
     NOTIFY inside the writing transaction would make commits queue behind one another, because PostgreSQL holds a
     lock from there until the transaction is on disk. So it is sent afterwards, on a connection of its own and at
-    most once every few milliseconds; what a crash in between leaves unrung is found by the relay's slow poll.
+    most once every few milliseconds; what a crash in between leaves unrung is found by the relay's slow watch.
     """
 
     def __init__(self, database: Database, *, pause: float = 0.005) -> None:
         self.database = database
         self.pause = pause
+        self._heard: Heard | None = None
         self._connection: Connection | None = None
-        self._wanted = asyncio.Event()
+        self._stirred = asyncio.Event()
+        self._names: set[str] = set()
         self._task: asyncio.Task[None] | None = None
-        self._heard: list[Any] = []
 
-    async def open(self, heard: Any) -> None:
-        """Listen: `heard()` is called at every ring, ours and others'."""
-        self._heard.append(heard)
+    async def open(self, heard: Heard) -> None:
+        """Listen: `heard(names)` is called at every ring of others; without names anything may have happened."""
+        self._heard = heard
         await self._connect()
         self._task = asyncio.create_task(self._ring_on(), name=f"bell-{self.database.name}")
 
@@ -117,27 +130,38 @@ class Bell:
         if self._connection is not None and not self._connection.is_closed():
             await self._connection.close()
 
-    def ring(self) -> None:
-        self._wanted.set()
+    def ring(self, names: Collection[str]) -> None:
+        """Tell the other processes soon."""
+        self._names.update(names)
+        self._stirred.set()
 
     async def _connect(self) -> None:
-        self._connection = await self.database.dedicated()
-        await self._connection.add_listener(CHANNEL, self._listen)
+        connection = await self.database.dedicated()
+        connection.add_termination_listener(lambda _: self._stirred.set())
+        await connection.add_listener(CHANNEL, self._listen)
+        self._connection = connection
 
-    def _listen(self, *_: Any) -> None:
-        for heard in self._heard:
-            heard()
+    def _listen(self, connection: Connection, sender: int, _channel: str, payload: str) -> None:
+        if self._heard is not None and sender != connection.get_server_pid():
+            self._heard(payload.split(",") if payload else ())
 
     async def _ring_on(self) -> None:
         while True:
-            await self._wanted.wait()
-            self._wanted.clear()
+            await self._stirred.wait()
+            self._stirred.clear()
+            names, self._names = self._names, set()
             try:
                 if self._connection is None or self._connection.is_closed():
                     await self._connect()
-                await self._connection.execute(f"NOTIFY {CHANNEL}")  # type: ignore[union-attr]
+                    # Nobody could reach us while the line was dead.
+                    if self._heard is not None:
+                        self._heard(())
+                if names and self._connection is not None:
+                    listed = ",".join(sorted(names))
+                    payload = listed if len(listed) < MOST_PAYLOAD else ""
+                    await self._connection.execute("SELECT pg_notify($1, $2)", CHANNEL, payload)
             except (TimeoutError, OSError, asyncpg.PostgresError, asyncpg.InterfaceError):
-                self._connection = None
-                self._wanted.set()
+                self._names |= names
+                self._stirred.set()
                 await asyncio.sleep(0.5)
             await asyncio.sleep(self.pause)

@@ -9,18 +9,17 @@ from dataclasses import dataclass, field
 from types import ModuleType
 from typing import Any
 
-from entrepot.kernel import db
+from entrepot.kernel import db, replay, status, upkeep
 from entrepot.kernel.commands import Command, describe, is_command
 from entrepot.kernel.facade import Offer, WiringError
 from entrepot.kernel.lists import Listing
-from entrepot.kernel.relay import Reaction, reactions_of
+from entrepot.kernel.relay import Reaction, reactions_of, resolved
 from entrepot.kernel.routes import Route
-from entrepot.kernel.status import HoldPlaced, HoldReleased, StatusChanged
 from entrepot.pure.events import Event
 from entrepot.pure.facade import Facade
 from entrepot.pure.states import Machine
 
-KERNEL_EVENTS: tuple[type[Event], ...] = (HoldPlaced, HoldReleased, StatusChanged)
+KERNEL_EVENTS: tuple[type[Event], ...] = (*status.EVENTS, *replay.EVENTS)
 
 
 @dataclass(frozen=True)
@@ -177,14 +176,22 @@ class Catalogue:
             for stateful in module.machines:
                 self.machines[stateful.machine.entity] = stateful
         self.routes = [route for module in modules for route in module.all_routes()]
-        self.reactions = [reaction for module in modules for reaction in module.reaction_list()]
+        self.reactions = [
+            resolved(reaction, self.events, self.aliases) for module in modules for reaction in module.reaction_list()
+        ]
         self.settings = {s.key: s for module in everything for s in module.settings}
         self.series = {s.document_type: s for module in everything for s in module.series}
         self.reports = {r.name: r for module in modules for r in module.reports}
         self.jobs: dict[str, Callable[..., Awaitable[Any]]] = {}
+        self.schedules: dict[str, str] = {}
+        for line, upkeeping in upkeep.SCHEDULES:
+            self._job("kernel", upkeeping, line)
         for module in modules:
-            for function in (*module.jobs, *(s.function for s in module.schedules)):
-                self.jobs[f"{module.name}.{function.__name__}"] = function
+            for function in module.jobs:
+                self._job(module.name, function)
+            for schedule in module.schedules:
+                self._job(module.name, schedule.function, schedule.cron)
+        self.job_names = {function: name for name, function in self.jobs.items()}
         self.check()
 
     def check(self) -> None:
@@ -216,6 +223,13 @@ class Catalogue:
                 route.target.sort.lstrip("-").split(",")[0]
             ):
                 raise WiringError(f"{route.path} is sorted by {route.target.sort}, which cannot be")
+
+    def _job(self, module: str, function: Callable[..., Awaitable[Any]], cron: str | None = None) -> None:
+        name = f"{module}.{function.__name__}"
+        if self.jobs.setdefault(name, function) is not function:
+            raise WiringError(f"two jobs are called {name}")
+        if cron is not None:
+            self.schedules[name] = cron
 
     def _known_permission(self, permission: str, where: str) -> None:
         if permission != "any" and permission not in self.permissions:

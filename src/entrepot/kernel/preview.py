@@ -52,7 +52,7 @@ async def previewed(preview: Preview, result: Any) -> Previewed:
     refused: list[str] = []
     actor, ctx.actor = ctx.actor, SYSTEM
     while ctx.pending and len(events) < 200:
-        told = [event for _, event, _ in ctx.pending]
+        told = [each.event for each in ctx.pending]
         ctx.pending.clear()
         events += told
         for reaction in ctx.house.catalogue.reactions:

@@ -4,71 +4,71 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import fnmatch
 import inspect
 import random
-from collections.abc import Awaitable, Callable, Sequence
-from dataclasses import dataclass, field
-from datetime import timedelta
-from typing import TYPE_CHECKING, Any, Protocol, TypeVar, get_args, get_type_hints
+import time
+from collections.abc import Awaitable, Callable, Collection, Sequence
+from dataclasses import dataclass, replace
+from functools import partial
+from typing import TYPE_CHECKING, Any, get_origin, get_type_hints
 from uuid import UUID
 
 import asyncpg
 import msgspec
 import structlog
 
-from entrepot.kernel import log as event_log
-from entrepot.kernel.ctx import NIL, SYSTEM, Caller, Ctx, begin_sql, switch
+from entrepot.kernel import parking, positions
+from entrepot.kernel.ctx import NIL, SYSTEM, Caller, Ctx, switch
 from entrepot.kernel.database import Connection, Database
+from entrepot.kernel.log import Bell
+from entrepot.kernel.positions import BATCH
 from entrepot.pure.events import Event
 
 if TYPE_CHECKING:
     from entrepot.kernel.house import House
 
-E = TypeVar("E", bound=Event)
-BATCH = 100
 POLL = 1.0
-END = 2**62
+# What says nothing about the event: the whole batch is tried again. So is everything on a connection that broke.
 TRANSIENT = (
     asyncpg.DeadlockDetectedError,
     asyncpg.SerializationError,
+    asyncpg.LockNotAvailableError,
     asyncpg.PostgresConnectionError,
-    asyncpg.InterfaceError,
     asyncpg.AdminShutdownError,
     asyncpg.CannotConnectNowError,
-    asyncpg.LockNotAvailableError,
-    OSError,
 )
 
+Carry = Callable[[Sequence[Any]], Awaitable[None]]
 logger = structlog.get_logger("entrepot.relay")
-
-
-class Handler(Protocol):
-    """A reaction: one event, or a list of them when it takes batches."""
-
-    __name__: str
-
-    def __call__(self, ctx: Ctx, event: Any, /) -> Awaitable[None]: ...
 
 
 @dataclass(frozen=True, slots=True)
 class Reaction:
-    """A handler with the events it hears. `batch` handlers get a list of consecutive events of one tenant."""
+    """A handler with the events it hears; `batch` handlers get a list of consecutive events of one tenant. Or a
+    carrier: `forward` gets every event that began in this house."""
 
     name: str
     events: dict[str, type[Event]]
     handler: Callable[[Ctx, Any], Awaitable[None]]
     batch: bool
-    forward: Callable[[Sequence[Any]], Awaitable[None]] | None = None
+    from_start: bool = False
+    patterns: tuple[str, ...] = ()
+    forward: Carry | None = None
 
 
 _REACTIONS = "__reaction__"
 
 
-def on(*kinds: type[Event]) -> Callable[[Callable[[Ctx, Any], Awaitable[None]]], Any]:
-    """Mark an event handler. A handler whose second parameter is a list takes batches of up to a hundred."""
+def on(*kinds: type[Event] | str, from_start: bool = False) -> Callable[[Callable[[Ctx, Any], Awaitable[None]]], Any]:
+    """Mark an event handler. A handler whose second parameter is a list takes batches of up to a hundred.
+
+    Beside events themselves, patterns of their names are heard: `order.*` is everything that happens to orders.
+    A handler that is added to a house in use hears what happens from now on; with `from_start` also everything that
+    ever happened. In a new database every handler begins at the beginning."""
 
     def mark(function: Callable[[Ctx, Any], Awaitable[None]]) -> Callable[[Ctx, Any], Awaitable[None]]:
-        setattr(function, _REACTIONS, kinds)
+        setattr(function, _REACTIONS, (kinds, from_start))
         return function
 
     return mark
@@ -78,50 +78,25 @@ def reactions_of(module: str, room: Any) -> list[Reaction]:
     """The handlers of a module's `reactions` room."""
     found = []
     for name, function in sorted(vars(room).items()):
-        kinds = getattr(function, _REACTIONS, None)
-        if kinds is None or function.__module__ != room.__name__:
+        marked = getattr(function, _REACTIONS, None)
+        if marked is None or function.__module__ != room.__name__:
             continue
+        kinds, from_start = marked
         parameter = list(inspect.signature(function).parameters)[1]
-        kind = get_type_hints(function)[parameter]
-        batch = getattr(kind, "__origin__", None) in (list, Sequence) or bool(
-            get_args(kind) and getattr(kind, "__origin__", None) is not None and "Sequence" in str(kind)
-        )
-        found.append(Reaction(f"{module}.{name}", {k.event_name: k for k in kinds}, function, batch))
+        batch = get_origin(get_type_hints(function)[parameter]) in (list, Sequence)
+        events = {kind.event_name: kind for kind in kinds if not isinstance(kind, str)}
+        patterns = tuple(kind for kind in kinds if isinstance(kind, str))
+        found.append(Reaction(f"{module}.{name}", events, function, batch, from_start, patterns))
     return found
 
 
-@dataclass(slots=True)
-class Position:
-    """Where a subscription stands: the rows it is done with, as sorted half-open ranges."""
-
-    done: list[tuple[int, int]] = field(default_factory=list)
-
-    @classmethod
-    def read(cls, ranges: Sequence[Any]) -> Position:
-        return cls([(r.lower, r.upper) for r in ranges])
-
-    def holes(self) -> list[tuple[int, int]]:
-        """What is not done yet."""
-        found, at = [], 0
-        for low, high in self.done:
-            if low > at:
-                found.append((at, low))
-            at = high
-        found.append((at, END))
-        return found
-
-    def finish(self, low: int, high: int) -> None:
-        """Mark the rows from `low` up to, not including, `high` as done."""
-        merged: list[tuple[int, int]] = []
-        for a, b in sorted([*self.done, (low, high)]):
-            if merged and a <= merged[-1][1]:
-                merged[-1] = (merged[-1][0], max(b, merged[-1][1]))
-            else:
-                merged.append((a, b))
-        self.done = merged
-
-    def ranges(self) -> list[asyncpg.Range]:
-        return [asyncpg.Range(a, b) for a, b in self.done]
+def resolved(reaction: Reaction, known: dict[str, type[Event]], aliases: dict[str, str]) -> Reaction:
+    """The reaction with every event that its patterns mean, by canonical name or alias."""
+    if not reaction.patterns:
+        return reaction
+    names = {name for pattern in reaction.patterns for name in fnmatch.filter([*known, *aliases], pattern)}
+    meant = {aliases.get(name, name) for name in names}
+    return replace(reaction, events={**{name: known[name] for name in sorted(meant)}, **reaction.events})
 
 
 class Relay:
@@ -131,12 +106,12 @@ class Relay:
         self.house = house
         self.reactions = {reaction.name: reaction for reaction in reactions}
         self.workers = workers
-        self._bells: dict[str, event_log.Bell] = {}
-        self._wakers: dict[str, list[asyncio.Event]] = {}
+        self._bells: dict[str, Bell] = {}
+        self._wakers: dict[str, dict[str, asyncio.Event]] = {}
         self._tasks: list[asyncio.Task[None]] = []
-        self._stopping = False
+        self._stopping = asyncio.Event()
 
-    def forward(self, name: str, carry: Callable[[Sequence[Any]], Awaitable[None]]) -> None:
+    def forward(self, name: str, carry: Carry) -> None:
         """Also hand every event that began in this house to a carrier; before `start`."""
         self.reactions[name] = Reaction(name, {}, _nobody, batch=True, forward=carry)
 
@@ -144,25 +119,24 @@ class Relay:
         """Register the subscriptions and, where this process works, serve them."""
         for database in self.house.databases.all():
             async with database.connection() as connection:
-                await connection.executemany(
-                    "INSERT INTO kernel.subscription (name) VALUES ($1) ON CONFLICT DO NOTHING",
-                    [(name,) for name in self.reactions],
+                await positions.register(
+                    connection, list(self.reactions), [r.from_start for r in self.reactions.values()]
                 )
-            bell = self._bells[database.name] = event_log.Bell(database)
-            wakers = self._wakers[database.name] = []
-            await bell.open(lambda wakers=wakers: [waker.set() for waker in wakers])
-            if self.workers:
-                for reaction in self.reactions.values():
-                    waker = asyncio.Event()
-                    wakers.append(waker)
-                    task = asyncio.create_task(self._serve(database, reaction, waker), name=f"relay-{reaction.name}")
-                    self._tasks.append(task)
+            wakers = self._wakers[database.name] = {
+                name: asyncio.Event() for name in (self.reactions if self.workers else ())
+            }
+            bell = self._bells[database.name] = Bell(database)
+            await bell.open(partial(self._wake_here, database))
+            for name, waker in wakers.items():
+                self._spawn(self._serve(database, self.reactions[name], waker), f"relay-{name}")
+            if wakers:
+                self._spawn(self._watch(database), f"watch-{database.name}")
 
     async def stop(self) -> None:
         """Let running batches finish, then end."""
-        self._stopping = True
+        self._stopping.set()
         for wakers in self._wakers.values():
-            for waker in wakers:
+            for waker in wakers.values():
                 waker.set()
         if self._tasks:
             _, late = await asyncio.wait(self._tasks, timeout=10)
@@ -172,31 +146,12 @@ class Relay:
         for bell in self._bells.values():
             await bell.close()
 
-    def wake(self, database: Database) -> None:
-        """Events were committed: look now, here and in the other processes."""
-        for waker in self._wakers.get(database.name, ()):
-            waker.set()
+    def wake(self, database: Database, names: Collection[str]) -> None:
+        """Events of these names were committed: look now, here and in the other processes."""
+        self._wake_here(database, names)
         bell = self._bells.get(database.name)
         if bell is not None:
-            bell.ring()
-
-    async def _serve(self, database: Database, reaction: Reaction, waker: asyncio.Event) -> None:
-        pause = 0.0
-        while not self._stopping:
-            try:
-                waker.clear()
-                while await self.step(database, reaction) and not self._stopping:
-                    pass
-                pause = 0.0
-            except asyncio.CancelledError:
-                raise
-            except Exception as error:
-                pause = min(max(0.1, pause * 2), 5.0)
-                logger.warning("relay.failed", subscription=reaction.name, error=repr(error), pause=pause)
-                await asyncio.sleep(pause)
-                continue
-            with contextlib.suppress(asyncio.TimeoutError):
-                await asyncio.wait_for(waker.wait(), POLL * random.uniform(0.8, 1.2))
+            bell.ring(names)
 
     async def drain(self) -> int:
         """Handle everything there is, here and now, in rounds until nothing new appears; for tests and commands.
@@ -213,266 +168,204 @@ class Relay:
                 return total
 
     async def step(self, database: Database, reaction: Reaction, *, wait: bool = False) -> int:
-        """One batch of one subscription; returns how many events it is done with."""
+        """One batch of one subscription; returns how many events it looked at."""
+        started = time.perf_counter()
         try:
-            return await self._batch(database, reaction, wait=wait, careful=False)
-        except TRANSIENT:
-            raise
-        except Exception as error:
-            if reaction.forward is not None:
+            handled = await self._batch(database, reaction, wait=wait, careful=False)
+        except _Failed as failed:
+            logger.info("relay.careful", subscription=reaction.name, error=repr(failed.__cause__))
+            handled = await self._batch(database, reaction, wait=wait, careful=True)
+        if handled:
+            took = round((time.perf_counter() - started) * 1000, 1)
+            logger.info("relay.handled", subscription=reaction.name, events=handled, ms=took)
+        return handled
+
+    # ── how it runs ──
+
+    def _spawn(self, work: Any, name: str) -> None:
+        self._tasks.append(asyncio.create_task(work, name=name))
+
+    def _wake_here(self, database: Database, names: Collection[str]) -> None:
+        """An empty collection of names means that anything may have happened."""
+        for name, waker in self._wakers.get(database.name, {}).items():
+            reaction = self.reactions[name]
+            if not names or reaction.forward is not None or not reaction.events.keys().isdisjoint(names):
+                waker.set()
+
+    async def _serve(self, database: Database, reaction: Reaction, waker: asyncio.Event) -> None:
+        pause = 0.0
+        waker.set()
+        while not self._stopping.is_set():
+            await waker.wait()
+            waker.clear()
+            try:
+                while not self._stopping.is_set() and await self.step(database, reaction):
+                    pass
+                pause = 0.0
+            except asyncio.CancelledError:
                 raise
-            logger.info("relay.careful", subscription=reaction.name, error=repr(error))
-        return await self._batch(database, reaction, wait=wait, careful=True)
+            except Exception as error:
+                pause = min(max(0.1, pause * 2), 5.0)
+                logger.warning("relay.failed", subscription=reaction.name, error=repr(error), pause=pause)
+                waker.set()
+                await self._rest(pause)
+
+    async def _watch(self, database: Database) -> None:
+        """Wake what is behind although nobody rang: its ringer died, or the time of a parked event has come."""
+        while not self._stopping.is_set():
+            await self._rest(POLL * random.uniform(0.8, 1.2))
+            try:
+                async with database.connection() as connection:
+                    waiting = await positions.behind(connection)
+            except (TimeoutError, OSError, asyncpg.PostgresError, asyncpg.InterfaceError) as error:
+                logger.warning("relay.unwatched", database=database.name, error=repr(error))
+                continue
+            for name, waker in self._wakers[database.name].items():
+                if name in waiting:
+                    waker.set()
+
+    async def _rest(self, seconds: float) -> None:
+        with contextlib.suppress(asyncio.TimeoutError):
+            await asyncio.wait_for(self._stopping.wait(), seconds)
+
+    # ── one batch ──
 
     async def _batch(self, database: Database, reaction: Reaction, *, wait: bool, careful: bool) -> int:
         async with database.connection() as connection:
+            ctx = Ctx(self.house, database, connection, NIL, SYSTEM)
             await connection.execute("BEGIN; SET LOCAL ROLE entrepot_system")
             try:
-                handled = await self._read_and_handle(database, connection, reaction, wait, careful)
+                handled, told = await self._read_and_handle(ctx, reaction, wait, careful)
                 await connection.execute("COMMIT")
             except BaseException:
                 if not connection.is_closed() and connection.is_in_transaction():
                     await connection.execute("ROLLBACK")
+                await ctx.give_back()
                 raise
+        if told:
+            self.wake(database, told)
         return handled
 
-    async def _read_and_handle(
-        self, database: Database, connection: Connection, reaction: Reaction, wait: bool, careful: bool
-    ) -> int:
-        # The number is read before the snapshot of the next statement is taken; see the fence below.
-        state = await connection.fetchrow(_LOCK_AND_WAIT if wait else _LOCK, reaction.name)
-        if state is None:
-            return 0
-        position = Position.read(state["done"])
-        holes = position.holes()
-        rows = await connection.fetch(
-            _READ if reaction.forward is None else _READ_OWN,
-            [low for low, _ in holes],
-            [high for _, high in holes],
-            list(reaction.events) if reaction.forward is None else self.house.name,
-            BATCH,
-            state["since"],
-        )
-        xmin, xmax = rows[0]["xmin"], rows[0]["xmax"]
-        rows = [row for row in rows if row["seq"] is not None]
-        due = await connection.fetch(_DUE, reaction.name, BATCH) if state["parked"] else []
-
-        ctx = Ctx(self.house, database, connection, NIL, SYSTEM)
-        emitted = 0
+    async def _read_and_handle(self, ctx: Ctx, reaction: Reaction, wait: bool, careful: bool) -> tuple[int, set[str]]:
+        connection = ctx.connection
+        position = await positions.lock(connection, reaction.name, wait=wait)
+        if position is None:
+            return 0, set()
+        source = None if reaction.forward is None else self.house.name
+        rows, seen = await positions.read(connection, reaction.name, position, list(reaction.events), source)
+        due = await parking.due(connection, reaction.name, BATCH) if seen.parked else []
+        told: set[str] = set()
         if rows and reaction.forward is not None:
             # A carrier that fails fails as a whole and is tried again: parking single events would break their order.
             await reaction.forward(rows)
-            for row in rows:
-                position.finish(row["seq"], row["seq"] + 1)
         elif rows:
-            blocked = await self._blocked(connection, reaction, rows) if state["parked"] else set()
-            emitted += await self._deliver(ctx, reaction, rows, blocked, careful)
-            for row in rows:
-                position.finish(row["seq"], row["seq"] + 1)
+            blocked = await parking.blocked(connection, reaction.name, rows) if seen.parked else set()
+            told |= await self._deliver(ctx, reaction, rows, blocked, careful)
         if due:
-            emitted += await self._retry(ctx, reaction, due)
-
-        # A fence at number F, taken when the transaction counter stood at X, is passed when no transaction older
-        # than X is left: then every row up to F that will ever exist was visible to the read above.
-        fence, fence_xid, fence_at, since = (
-            state["fence_seq"],
-            state["fence_xid"],
-            state["fence_at"],
-            state["since"],
-        )
-        everything_read = len(rows) < BATCH
-        moved = bool(rows)
-        if fence is not None and xmin >= fence_xid and everything_read:
-            position.finish(0, fence + 1)
-            since, fence, fence_xid, fence_at = fence_at - timedelta(days=1), None, None, None
-            moved = True
-        last = state["last_value"] if state["is_called"] else 0
-        if fence is None and last > 0 and (len(position.holes()) > 1 or position.holes()[0][0] <= last):
-            fence, fence_xid, fence_at = last, xmax, state["now"]
-            moved = True
-        if moved:
+            told |= await self._retry(ctx, reaction, due)
+        position.finish((row["seq"], row["seq"] + 1) for row in rows)
+        if position.settle(seen) or rows:
             await connection.execute("RESET ROLE")
-            await connection.execute(
-                _MOVE, reaction.name, position.ranges(), fence, fence_xid, fence_at, since, len(rows)
-            )
-        if emitted:
-            self.wake(database)
-        return len(rows) + len(due)
-
-    async def _blocked(self, connection: Connection, reaction: Reaction, rows: Sequence[Any]) -> set[tuple[UUID, str]]:
-        """The entities whose earlier events are parked: what comes after must wait behind them."""
-        found = await connection.fetch(
-            "SELECT DISTINCT tenant_id, subject FROM kernel.parked WHERE subscription = $1 AND subject = ANY($2)",
-            reaction.name,
-            list({row["subject"] for row in rows}),
-        )
-        return {(row["tenant_id"], row["subject"]) for row in found}
+            await positions.save(connection, reaction.name, position, len(rows))
+        return len(rows) + len(due), told
 
     async def _deliver(
         self, ctx: Ctx, reaction: Reaction, rows: Sequence[Any], blocked: set[tuple[UUID, str]], careful: bool
-    ) -> int:
+    ) -> set[str]:
         by_tenant: dict[UUID, list[Any]] = {}
         for row in rows:
             by_tenant.setdefault(row["tenant_id"], []).append(row)
-        emitted = 0
+        told: set[str] = set()
         for tenant, mine in by_tenant.items():
-            free = [row for row in mine if (tenant, row["subject"]) not in blocked]
             await switch(ctx, tenant, SYSTEM, _caller(mine[0]))
+            free = []
             for row in mine:
                 if (tenant, row["subject"]) in blocked:
-                    await self._park(ctx, reaction, row, "waits behind an earlier event", 0)
-            if careful or not reaction.batch:
-                for row in free:
-                    if (tenant, row["subject"]) in blocked:
-                        await self._park(ctx, reaction, row, "waits behind an earlier event", 0)
-                        continue
-                    ctx.caller = _caller(row)
-                    if not careful:
-                        await self._call(ctx, reaction, [row])
-                        continue
-                    try:
-                        async with ctx.attempt():
-                            await self._call(ctx, reaction, [row])
-                    except TRANSIENT:
-                        raise
-                    except Exception as error:
-                        blocked.add((tenant, row["subject"]))
-                        await self._park(ctx, reaction, row, _describe(error), 1)
-                        logger.warning("relay.parked", subscription=reaction.name, event=row["name"], error=repr(error))
+                    await parking.park(ctx.connection, reaction.name, row, parking.WAITING, attempts=0)
+                else:
+                    free.append(row)
+            if careful:
+                await self._one_by_one(ctx, reaction, free)
             elif free:
-                await self._call(ctx, reaction, free)
-            emitted += await self._flush(ctx)
-        return emitted
+                try:
+                    for part in [free] if reaction.batch else [[row] for row in free]:
+                        await self._call(ctx, reaction, part)
+                except Exception as error:
+                    if _is_transient(error, ctx.connection):
+                        raise
+                    raise _Failed from error
+            told |= await self._flush(ctx)
+        return told
+
+    async def _one_by_one(self, ctx: Ctx, reaction: Reaction, rows: Sequence[Any]) -> None:
+        """Each event for itself, so that one that fails is put aside and the others have their effect."""
+        stuck: set[str] = set()
+        for row in rows:
+            if row["subject"] in stuck:
+                await parking.park(ctx.connection, reaction.name, row, parking.WAITING, attempts=0)
+                continue
+            error = await self._try(ctx, reaction, row)
+            if error is not None:
+                stuck.add(row["subject"])
+                await parking.park(ctx.connection, reaction.name, row, parking.describe(error), attempts=1)
+                logger.warning("relay.parked", subscription=reaction.name, what=row["name"], error=repr(error))
+
+    async def _retry(self, ctx: Ctx, reaction: Reaction, due: Sequence[Any]) -> set[str]:
+        told: set[str] = set()
+        stuck: set[tuple[UUID, str]] = set()
+        for row in due:
+            entity = (row["tenant_id"], row["subject"])
+            if entity in stuck:
+                continue
+            await switch(ctx, row["tenant_id"], SYSTEM, _caller(row))
+            error = await self._try(ctx, reaction, row)
+            if error is None:
+                await parking.unpark(ctx.connection, reaction.name, row)
+            else:
+                stuck.add(entity)
+                await parking.park_again(ctx.connection, reaction.name, row, parking.describe(error))
+            told |= await self._flush(ctx)
+        return told
+
+    async def _try(self, ctx: Ctx, reaction: Reaction, row: Any) -> Exception | None:
+        """Handle one event so that a failure leaves nothing behind; returns what went wrong with the event."""
+        try:
+            async with ctx.attempt():
+                await self._call(ctx, reaction, [row])
+        except Exception as error:
+            if _is_transient(error, ctx.connection):
+                raise
+            return error
+        return None
 
     async def _call(self, ctx: Ctx, reaction: Reaction, rows: Sequence[Any]) -> None:
-        events = [msgspec.json.decode(row["data"], type=reaction.events[row["name"]], strict=False) for row in rows]
-        if rows[0]["entity_id"] is not None:
-            ctx.entity_id = rows[0]["entity_id"]
+        ctx.caller = _caller(rows[0])
+        ctx.entity_id = rows[0]["entity_id"] or NIL
         with self.house.metrics.timed(reaction.name):
+            events = [msgspec.json.decode(row["data"], type=reaction.events[row["name"]], strict=False) for row in rows]
             await reaction.handler(ctx, events if reaction.batch else events[0])
         if ctx.spoiled is not None:
             raise ctx.spoiled
 
-    async def _flush(self, ctx: Ctx) -> int:
-        count = len(ctx.pending)
-        if count:
+    async def _flush(self, ctx: Ctx) -> set[str]:
+        told = {each.event.event_name for each in ctx.pending}
+        if told:
             await self.house.log.write(ctx)
             ctx.pending.clear()
-        return count
+        return told
 
-    async def _park(self, ctx: Ctx, reaction: Reaction, row: Any, error: str, attempts: int) -> None:
-        await ctx.connection.execute(
-            _PARK,
-            reaction.name,
-            row["seq"],
-            row["id"],
-            row["at"],
-            row["subject"],
-            row["name"],
-            attempts,
-            timedelta(seconds=backoff(attempts)),
-            error,
-        )
 
-    async def _retry(self, ctx: Ctx, reaction: Reaction, due: Sequence[Any]) -> int:
-        emitted = 0
-        for parked in due:
-            await switch(ctx, parked["tenant_id"], SYSTEM)
-            # The column list is a constant of the log.
-            row = await ctx.connection.fetchrow(
-                f"SELECT {event_log.ENVELOPE_COLUMNS} FROM kernel.event WHERE seq = $1 AND at = $2",  # noqa: S608
-                parked["seq"],
-                parked["event_at"],
-            )
-            try:
-                async with ctx.attempt():
-                    ctx.caller = _caller(row)
-                    await self._call(ctx, reaction, [row])
-            except TRANSIENT:
-                raise
-            except Exception as error:
-                attempts = parked["attempts"] + 1
-                await ctx.connection.execute(
-                    _PARK_AGAIN,
-                    reaction.name,
-                    parked["seq"],
-                    attempts,
-                    timedelta(seconds=backoff(attempts)),
-                    _describe(error),
-                )
-            else:
-                await ctx.connection.execute(
-                    "DELETE FROM kernel.parked WHERE subscription = $1 AND seq = $2",
-                    reaction.name,
-                    parked["seq"],
-                )
-                await ctx.connection.execute(_NEXT_DUE, reaction.name, parked["subject"])
-            emitted += await self._flush(ctx)
-        return emitted
+class _Failed(Exception):
+    """A handler failed; its batch is rolled back and tried again event by event."""
+
+
+def _is_transient(error: Exception, connection: Connection) -> bool:
+    return isinstance(error, TRANSIENT) or bool(connection.is_closed())
 
 
 async def _nobody(_ctx: Ctx, _events: Any) -> None:
     """The handler of a forwarding subscription, which has none."""
 
 
-def backoff(attempts: int) -> float:
-    """Seconds until the next try: 1, 2, 4 ... up to an hour."""
-    return float(min(2 ** min(attempts, 12), 3600)) if attempts else 0.0
-
-
 def _caller(row: Any) -> Caller:
     return Caller(correlation=row["correlation"] or "", causation=str(row["id"]))
-
-
-def _describe(error: BaseException) -> str:
-    return f"{type(error).__name__}: {error}"[:2000]
-
-
-def begin_for(tenant_id: UUID) -> str:
-    return begin_sql(tenant_id, SYSTEM, Caller())
-
-
-_STATE = """
-SELECT s.done, s.fence_seq, s.fence_xid, s.fence_at, s.since, q.last_value, q.is_called, now() AS now,
-       EXISTS (SELECT 1 FROM kernel.parked p WHERE p.subscription = s.name) AS parked
-FROM kernel.subscription s, kernel.event_seq q WHERE s.name = $1 AND NOT s.paused FOR UPDATE OF s
-"""
-_LOCK_AND_WAIT = _STATE
-_LOCK = _STATE + " SKIP LOCKED"
-
-_READ = """
-SELECT pg_snapshot_xmin(snap.s)::text::bigint AS xmin, pg_snapshot_xmax(snap.s)::text::bigint AS xmax, e.*
-FROM (SELECT pg_current_snapshot() AS s) snap LEFT JOIN LATERAL (
-    SELECT r.* FROM unnest($1::bigint[], $2::bigint[]) h(low, high) CROSS JOIN LATERAL (
-        SELECT seq, tenant_id, id, name, version, subject, entity_id, at, source, actor, correlation, causation,
-               data::text AS data
-        FROM kernel.event WHERE seq >= h.low AND seq < h.high AND name = ANY($3::text[]) AND at >= $5
-        ORDER BY seq LIMIT $4
-    ) r ORDER BY r.seq LIMIT $4
-) e ON true
-"""
-
-_READ_OWN = _READ.replace("name = ANY($3::text[])", "source = $3::text")
-
-_MOVE = """
-UPDATE kernel.subscription SET done = $2, fence_seq = $3, fence_xid = $4, fence_at = $5, since = $6,
-       handled = handled + $7, updated_at = now() WHERE name = $1
-"""
-
-_PARK = """
-INSERT INTO kernel.parked (subscription, seq, event_id, event_at, subject, name, attempts, next_at, error)
-VALUES ($1, $2, $3, $4, $5, $6, $7, now() + $8::interval, $9) ON CONFLICT DO NOTHING
-"""
-_PARK_AGAIN = """
-UPDATE kernel.parked SET attempts = $3, next_at = now() + $4::interval, error = $5
-WHERE subscription = $1 AND seq = $2
-"""
-# Only the earliest parked event of an entity is ever due.
-_DUE = """
-SELECT p.tenant_id, p.seq, p.event_at, p.subject, p.attempts FROM kernel.parked p
-WHERE p.subscription = $1 AND p.next_at <= now() AND NOT EXISTS (
-    SELECT 1 FROM kernel.parked earlier WHERE earlier.subscription = p.subscription
-    AND earlier.tenant_id = p.tenant_id AND earlier.subject = p.subject AND earlier.seq < p.seq)
-ORDER BY p.seq LIMIT $2
-"""
-_NEXT_DUE = "UPDATE kernel.parked SET next_at = now() WHERE subscription = $1 AND subject = $2 AND attempts = 0"

@@ -60,6 +60,31 @@ class HoldReleased(Event, frozen=True):
     reason: str
 
 
+@event("status.overdue", about="entity_id")
+class StatusOverdue(Event, frozen=True):
+    """An entity is in its status for longer than its deadline allows."""
+
+    entity_type: str
+    entity_id: UUID
+    status: str
+    deadline: datetime
+
+
+@event("hold.escalated", about="entity_id")
+class HoldEscalated(Event, frozen=True):
+    """A hold lasts longer than whoever placed it wanted to wait before somebody looks at it."""
+
+    hold_id: UUID
+    entity_type: str
+    entity_id: UUID
+    aspect: str
+    reason_category: str
+    escalate_at: datetime
+
+
+EVENTS: tuple[type[Event], ...] = (StatusChanged, StatusOverdue, HoldPlaced, HoldReleased, HoldEscalated)
+
+
 class Step(msgspec.Struct, frozen=True):
     """One line of a status history."""
 
@@ -343,12 +368,29 @@ async def must_not_be_held(ctx: Ctx, entity_type: str, entity_id: UUID, aspect: 
 
 
 async def flag_overdue(ctx: Ctx) -> list[UUID]:
-    """Mark what has passed its deadline; the hourly job of every tenant. Returns the entities newly overdue."""
-    rows = await ctx.connection.fetch(
-        "UPDATE kernel.status SET overdue = true WHERE deadline <= $1 AND NOT overdue RETURNING entity_id",
+    """Mark and tell what has passed its deadline; an hourly job. Returns the entities newly overdue."""
+    found = await ctx.rows(
+        StatusOverdue,
+        "UPDATE kernel.status SET overdue = true WHERE deadline <= $1 AND NOT overdue "
+        "RETURNING entity_type, entity_id, status, deadline",
         ctx.now,
     )
-    return [row["entity_id"] for row in rows]
+    for each in found:
+        ctx.emit(each)
+    return [each.entity_id for each in found]
+
+
+async def escalate_holds(ctx: Ctx) -> list[UUID]:
+    """Mark and tell the open holds whose escalation date has come, once each; an hourly job. Returns their ids."""
+    found = await ctx.rows(
+        HoldEscalated,
+        "UPDATE kernel.hold SET escalated = true WHERE escalate_at <= $1 AND NOT escalated AND released_at IS NULL "
+        "RETURNING id, entity_type, entity_id, aspect, reason_category, escalate_at",
+        ctx.now,
+    )
+    for each in found:
+        ctx.emit(each)
+    return [each.hold_id for each in found]
 
 
 _BEGIN = """

@@ -6,11 +6,12 @@ import asyncio
 import os
 import shutil
 import tempfile
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Iterator, Sequence
 from contextlib import asynccontextmanager
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
 from uuid import UUID
 
 import asyncpg
@@ -27,7 +28,7 @@ from entrepot.kernel.ctx import SYSTEM, Actor, Caller, Ctx, unit
 from entrepot.kernel.database import Database, Databases
 from entrepot.kernel.house import House
 from entrepot.kernel.http import BASE, Web
-from entrepot.kernel.module import Catalogue
+from entrepot.kernel.module import Catalogue, Module
 from entrepot.kernel.topology import Send, sender
 from entrepot.pure.ids import new_id
 from entrepot.testing.clock import Clock
@@ -108,8 +109,9 @@ class Person:
 class World:
     """Houses that together hold every module, and a client that reaches them like a gateway would."""
 
-    def __init__(self, houses: dict[str, tuple[House, Web]], clock: Clock) -> None:
+    def __init__(self, houses: dict[str, tuple[House, Web]], clock: Clock, server: str = "") -> None:
         self.houses = houses
+        self.server = server
         self.clock = clock
         self.client = httpx2.AsyncClient(
             transport=httpx2.ASGITransport(self._gateway, raise_app_exceptions=False),
@@ -122,6 +124,24 @@ class World:
             if module in house.catalogue.modules:
                 return house
         raise LookupError(module)
+
+    def owner(self, module: str = "identity") -> str:
+        """The URL of the owner of a module's database, for looking at it and changing it past every policy."""
+        name = urlsplit(self.house_of(module).databases.main.url).path.lstrip("/")
+        return assembly.with_database(self.server, name)
+
+    def another(self, module: str = "identity", **options: Any) -> House:
+        """One more house like that of a module, on the same databases, as a second process would be; not started."""
+        house = self.house_of(module)
+        modules, elsewhere = list(house.catalogue.modules.values()), list(house.catalogue.elsewhere.values())
+        main = house.databases.main
+        placed = {tenant: Database(d.url, name=d.name, size=d.size) for tenant, d in house.databases.placed.items()}
+        return House(
+            house.config,
+            Catalogue(modules, elsewhere=elsewhere),
+            Databases(Database(main.url, name=main.name, size=main.size), placed),
+            **{"name": house.name, "far": house.topology.far, "clock": self.clock, "works": False, **options},
+        )
 
     def unit(self, tenant: UUID, module: str, actor: Actor = SYSTEM, **options: Any) -> Any:
         """A unit in the house of a module, to look into its tables."""
@@ -186,24 +206,31 @@ test_config.__test__ = False  # type: ignore[attr-defined]
 
 
 async def one_process(
-    server: str, home: Path, *, works: bool = False, modules: list[str] | None = None, **settings: Any
+    server: str,
+    home: Path,
+    *,
+    works: bool = False,
+    modules: list[str] | None = None,
+    extra: Sequence[Module] = (),
+    sql: Sequence[str] = (),
+    **settings: Any,
 ) -> World:
-    """Every module in one house on one database."""
+    """Every module in one house on one database; `extra` modules of a test bring their tables as `sql`."""
     clock = Clock()
     config = test_config(home, **settings)
     names = modules or assembly.module_names()
     database = f"w_{new_id().hex[-16:]}"
-    url = await _clone(config, server, database, names)
+    url = await clone(config, server, database, names, sql)
     house = House(
         config,
-        Catalogue(assembly.load_modules(names)),
+        Catalogue([*assembly.load_modules(names), *extra]),
         Databases(Database(url, size=config.pool)),
         clock=clock,
         works=works,
     )
     web = assembly.web_of(house)
     await house.start()
-    return World({"entrepot": (house, web)}, clock)
+    return World({"entrepot": (house, web)}, clock, server)
 
 
 async def as_services(server: str, home: Path, *, works: bool = False, **settings: Any) -> World:
@@ -228,7 +255,7 @@ async def as_services(server: str, home: Path, *, works: bool = False, **setting
             for m in theirs
             for made in all_modules[m].offers
         }
-        url = await _clone(config, server, f"s_{name}_{new_id().hex[-12:]}", modules)
+        url = await clone(config, server, f"s_{name}_{new_id().hex[-12:]}", modules)
         house = House(
             config,
             Catalogue([all_modules[m] for m in modules], elsewhere=[all_modules[m] for m in elsewhere]),
@@ -247,7 +274,7 @@ async def as_services(server: str, home: Path, *, works: bool = False, **setting
         direct.attach(house, {other: letterboxes[other] for other in houses if other != name})
     for house, _ in houses.values():
         await house.start()
-    return World(houses, clock)
+    return World(houses, clock, server)
 
 
 def _door(doors: dict[str, Send], name: str) -> Send:
@@ -261,8 +288,9 @@ _TEMPLATES: dict[tuple[str, ...], str] = {}
 _TEMPLATE_LOCK = asyncio.Lock()
 
 
-async def _clone(config: Config, server: str, database: str, modules: list[str]) -> str:
-    """A migrated database, copied from a template that is migrated once per session and set of modules."""
+async def clone(config: Config, server: str, database: str, modules: list[str], sql: Sequence[str] = ()) -> str:
+    """A migrated database, copied from a template that is migrated once per session and set of modules; `sql` is
+    run in it by its owner. Returns the URL of the application role."""
     key = (server, *sorted(modules))
     async with _TEMPLATE_LOCK:
         template = _TEMPLATES.get(key)
@@ -275,6 +303,12 @@ async def _clone(config: Config, server: str, database: str, modules: list[str])
             await connection.execute(f'CREATE DATABASE "{database}" TEMPLATE "{template}" STRATEGY wal_log')
         finally:
             await connection.close()
+    if sql:
+        owner = await asyncpg.connect(assembly.with_database(server, database))
+        try:
+            await owner.execute(";\n".join(sql))
+        finally:
+            await owner.close()
     return await assembly.prepare_database(config, server, database, modules)
 
 

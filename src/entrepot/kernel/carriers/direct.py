@@ -87,7 +87,7 @@ async def take_in(house: House, envelopes: Sequence[Envelope]) -> int:
                 ],
             )
             new += len(fresh)
-        house.relay.wake(database)
+        house.relay.wake(database, {e.type for e in mine})
     return new
 
 

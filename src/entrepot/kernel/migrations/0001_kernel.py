@@ -28,11 +28,9 @@ def upgrade() -> None:
     run("SELECT kernel.ensure_partitions()")
 
 
-# The position of a subscription is the set of log rows it is done with, so that a row whose transaction commits
-# late is a hole that stays open. A fence (highest row seen, transaction counter then) tells when the holes below it
-# can no longer fill: every transaction that could have taken such a number has ended.
-# `xid` stands before `seq` on purpose: defaults are evaluated in column order, so a row's transaction has its id
-# before it takes a number, and no number can belong to a transaction younger than a fence that has seen it.
+# `xid` stands before `seq` and `at` behind it on purpose: defaults are evaluated in column order, so a row's
+# transaction has its id before the row takes a number, and the time is taken after that. `kernel/positions.py` says
+# what its fences conclude from it.
 LOG = """
 CREATE SEQUENCE kernel.event_seq AS bigint;
 CREATE TABLE kernel.event (
@@ -44,7 +42,7 @@ CREATE TABLE kernel.event (
     version smallint NOT NULL DEFAULT 1,
     subject text NOT NULL,
     entity_id uuid,
-    at timestamptz NOT NULL DEFAULT now(),
+    at timestamptz NOT NULL DEFAULT clock_timestamp(),
     source text NOT NULL,
     actor uuid,
     correlation text,
@@ -252,11 +250,12 @@ BEGIN
                c->>'address', c->>'agent', c->>'request', c->>'correlation', d.old, d.new
         FROM new_rows n JOIN old_rows o ON o.tenant_id = n.tenant_id AND o.id = n.id
         CROSS JOIN LATERAL (
-            SELECT jsonb_object_agg(a.key, b.value) AS old, jsonb_object_agg(a.key, a.value) AS new
+            SELECT coalesce(jsonb_object_agg(a.key, b.value), '{}') AS old,
+                   coalesce(jsonb_object_agg(a.key, a.value), '{}') AS new
             FROM jsonb_each(to_jsonb(n) - masked) a JOIN jsonb_each(to_jsonb(o)) b USING (key)
             WHERE a.value IS DISTINCT FROM b.value
         ) d
-        WHERE d.new - '{version,updated_at}'::text[] <> '{}'::jsonb;
+        WHERE to_jsonb(n) - '{version,updated_at}'::text[] <> to_jsonb(o) - '{version,updated_at}'::text[];
     END IF;
     RETURN NULL;
 END $$;

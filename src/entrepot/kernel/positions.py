@@ -1,0 +1,204 @@
+"""Where a subscription stands in the log, and how it reads on without skipping what commits late.
+
+A position is the set of rows a subscription is done with, so a row whose transaction commits late is a hole that
+stays open. A fence says when the holes below it can no longer fill: it remembers the newest number anybody had taken
+and, taken after that, a transaction id of our own. A row's transaction has its id before the row takes a number, so
+once no transaction older than the fence's runs, every row up to the fence's number that will ever exist can be seen.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any
+
+import asyncpg
+
+from entrepot.kernel.database import Connection
+
+BATCH = 100
+END = 2**62
+
+
+@dataclass(frozen=True, slots=True)
+class Fence:
+    """The newest number when it was raised, a transaction id taken after that, and the time."""
+
+    seq: int
+    xid: int
+    at: datetime
+
+
+@dataclass(slots=True)
+class Position:
+    """The rows a subscription is done with as sorted half-open ranges, its fence, and what it knows of the log."""
+
+    done: list[tuple[int, int]]
+    fence: Fence | None
+    since: datetime
+    newest: int
+    now: datetime
+
+    def holes(self) -> list[tuple[int, int]]:
+        """What is not done yet."""
+        found, at = [], 0
+        for low, high in self.done:
+            if low > at:
+                found.append((at, low))
+            at = high
+        found.append((at, END))
+        return found
+
+    def finish(self, ranges: Iterable[tuple[int, int]]) -> None:
+        """Mark rows as done, each range from its first row up to, not including, its second."""
+        merged: list[tuple[int, int]] = []
+        for low, high in sorted([*self.done, *ranges]):
+            if merged and low <= merged[-1][1]:
+                merged[-1] = (merged[-1][0], max(high, merged[-1][1]))
+            else:
+                merged.append((low, high))
+        self.done = merged
+
+    def settle(self, seen: Seen) -> bool:
+        """Close the holes that can no longer fill, and raise a fence behind those that still can; True when moved."""
+        before = (self.done, self.fence)
+        if seen.everything:
+            if seen.oldest >= seen.own:
+                self._close(Fence(self.newest, seen.own, self.now))
+            elif self.fence is not None and seen.oldest >= self.fence.xid:
+                self._close(self.fence)
+        if self.fence is None and self._open_below(self.newest):
+            self.fence = Fence(self.newest, seen.own, self.now)
+        return (self.done, self.fence) != before
+
+    def _close(self, fence: Fence) -> None:
+        if self._open_below(fence.seq):
+            self.finish([(0, fence.seq + 1)])
+            # Rows behind the fence were written after it was raised; the day is for clocks that are set back.
+            self.since = fence.at - timedelta(days=1)
+        self.fence = None
+
+    def _open_below(self, seq: int) -> bool:
+        return self.holes()[0][0] <= seq
+
+
+@dataclass(frozen=True, slots=True)
+class Seen:
+    """What one look at the log showed: the oldest transaction still running, our own, whether that was everything
+    there is, and whether events of this subscription are parked."""
+
+    oldest: int
+    own: int
+    everything: bool
+    parked: bool
+
+
+async def lock(connection: Connection, name: str, *, wait: bool) -> Position | None:
+    """The position of a subscription, locked until the end of the transaction; None when it is paused or, unless we
+    `wait`, when another process works on it. Must be the first thing its transaction does: see `_STATE`."""
+    row = await connection.fetchrow(_LOCK_AND_WAIT if wait else _LOCK, name)
+    if row is None:
+        return None
+    fence = None if row["fence_seq"] is None else Fence(row["fence_seq"], row["fence_xid"], row["fence_at"])
+    done = [(part.lower, part.upper) for part in row["done"]]
+    return Position(done, fence, row["since"], row["newest"], row["now"])
+
+
+async def read(
+    connection: Connection, name: str, position: Position, events: Sequence[str], source: str | None
+) -> tuple[list[Any], Seen]:
+    """The next rows that are not done: those of these events or, for a carrier, those that began in this house."""
+    holes = position.holes()
+    rows = await connection.fetch(
+        _READ if source is None else _READ_OWN,
+        [low for low, _ in holes],
+        [high for _, high in holes],
+        list(events) if source is None else source,
+        BATCH,
+        position.since,
+        name,
+    )
+    first = rows[0]
+    found = [row for row in rows if row["seq"] is not None]
+    return found, Seen(first["oldest"], first["own"], len(found) < BATCH, first["parked"])
+
+
+async def save(connection: Connection, name: str, position: Position, handled: int) -> None:
+    """Keep the position; it counts when the transaction commits, together with what the handlers did."""
+    fence = position.fence
+    await connection.execute(
+        _MOVE,
+        name,
+        [asyncpg.Range(low, high) for low, high in position.done],
+        fence.seq if fence else None,
+        fence.xid if fence else None,
+        fence.at if fence else None,
+        position.since,
+        handled,
+    )
+
+
+async def register(connection: Connection, names: Sequence[str], from_start: Sequence[bool]) -> None:
+    """Make the subscriptions that do not exist yet. In a database that has none they begin at its beginning; one that
+    is added later begins now, because a new module must not act on years of old events unless it says so."""
+    await connection.execute(_REGISTER, list(names), list(from_start))
+
+
+async def behind(connection: Connection) -> list[str]:
+    """The subscriptions that are not at the end of the log, or have a parked event to try again."""
+    return [row["name"] for row in await connection.fetch(_BEHIND)]
+
+
+# The newest number must be read before the lock gives this transaction its id; a materialised CTE is read before
+# the row it is joined to is locked.
+_STATE = """
+WITH newest AS MATERIALIZED (
+    SELECT CASE WHEN is_called THEN last_value ELSE 0 END AS seq FROM kernel.event_seq
+)
+SELECT s.done, s.fence_seq, s.fence_xid, s.fence_at, s.since, newest.seq AS newest, now() AS now
+FROM kernel.subscription s, newest WHERE s.name = $1 AND NOT s.paused FOR UPDATE OF s
+"""
+_LOCK_AND_WAIT = _STATE
+_LOCK = _STATE + " SKIP LOCKED"
+
+# Whether something is parked is asked here and not with the lock: a statement that waited for a lock still sees the
+# other tables as they were before. The upper bound spares a look into the partitions of the months to come.
+_READ = """
+SELECT snap.oldest, snap.own, snap.parked, e.*
+FROM (SELECT pg_snapshot_xmin(pg_current_snapshot())::text::bigint AS oldest,
+             pg_current_xact_id()::text::bigint AS own,
+             EXISTS (SELECT 1 FROM kernel.parked WHERE subscription = $6) AS parked) snap
+LEFT JOIN LATERAL (
+    SELECT r.* FROM unnest($1::bigint[], $2::bigint[]) h(low, high) CROSS JOIN LATERAL (
+        SELECT seq, tenant_id, id, name, version, subject, entity_id, at, source, actor, correlation, causation,
+               data::text AS data
+        FROM kernel.event WHERE seq >= h.low AND seq < h.high AND name = ANY($3::text[])
+             AND at >= $5 AND at < now() + interval '2 days'
+        ORDER BY seq LIMIT $4
+    ) r ORDER BY r.seq LIMIT $4
+) e ON true
+"""
+_READ_OWN = _READ.replace("name = ANY($3::text[])", "source = $3::text")
+
+_MOVE = """
+UPDATE kernel.subscription SET done = $2, fence_seq = $3, fence_xid = $4, fence_at = $5, since = $6,
+       handled = handled + $7, updated_at = now() WHERE name = $1
+"""
+_REGISTER = """
+INSERT INTO kernel.subscription (name, done, since)
+SELECT n.name,
+       CASE WHEN n.from_start OR fresh.fresh OR NOT q.is_called THEN '{}'
+            ELSE int8multirange(int8range(0, q.last_value + 1)) END,
+       CASE WHEN n.from_start OR fresh.fresh OR NOT q.is_called THEN '-infinity'
+            ELSE now() - interval '1 day' END
+FROM unnest($1::text[], $2::boolean[]) n(name, from_start), kernel.event_seq q,
+     (SELECT NOT EXISTS (SELECT 1 FROM kernel.subscription) AS fresh) fresh
+ON CONFLICT DO NOTHING
+"""
+_BEHIND = """
+SELECT s.name FROM kernel.subscription s, kernel.event_seq q
+WHERE NOT s.paused AND (
+    s.fence_seq IS NOT NULL OR (q.is_called AND NOT s.done @> q.last_value)
+    OR EXISTS (SELECT 1 FROM kernel.parked p WHERE p.subscription = s.name AND p.next_at <= now()))
+"""
