@@ -7,6 +7,8 @@ from entrepot.pure.events import Event, event
 
 @event("tenant.created", about="tenant_id")
 class TenantCreated(Event, frozen=True):
+    """A tenant exists, with its first business entity and somebody who will administer it."""
+
     tenant_id: UUID
     slug: str
     name: str
@@ -14,12 +16,16 @@ class TenantCreated(Event, frozen=True):
 
 @event("tenant.suspended", about="tenant_id")
 class TenantSuspended(Event, frozen=True):
+    """Nobody of this tenant gets in until it is active again."""
+
     tenant_id: UUID
     reason: str
 
 
 @event("tenant.activated", about="tenant_id")
 class TenantActivated(Event, frozen=True):
+    """A suspended tenant is active again."""
+
     tenant_id: UUID
 
 
@@ -36,6 +42,8 @@ class EntityCreated(Event, frozen=True):
 
 @event("user.created", about="user_id")
 class UserCreated(Event, frozen=True):
+    """Somebody can be given a password and log in."""
+
     user_id: UUID
     email: str
     name: str
@@ -43,18 +51,24 @@ class UserCreated(Event, frozen=True):
 
 @event("user.changed", about="user_id")
 class UserChanged(Event, frozen=True):
+    """Some fields of a user changed; `fields` names them, not their values."""
+
     user_id: UUID
     fields: list[str]
 
 
 @event("user.logged_in", about="user_id")
 class UserLoggedIn(Event, frozen=True):
+    """Somebody proved who they are and got a session; `kind` is access or browser."""
+
     user_id: UUID
     kind: str
 
 
 @event("api_key.created", about="key_id")
 class ApiKeyCreated(Event, frozen=True):
+    """A program got a key with these permissions."""
+
     key_id: UUID
     name: str
     scopes: list[str]
@@ -62,4 +76,6 @@ class ApiKeyCreated(Event, frozen=True):
 
 @event("api_key.revoked", about="key_id")
 class ApiKeyRevoked(Event, frozen=True):
+    """A key ended."""
+
     key_id: UUID
