@@ -7,7 +7,7 @@ import types
 from collections.abc import Callable, Iterable, Sequence
 from datetime import date, datetime
 from decimal import Decimal
-from typing import Any, ClassVar, Generic, TypeVar, Union, get_args, get_origin, get_type_hints
+from typing import TYPE_CHECKING, Any, ClassVar, Generic, TypeVar, Union, cast, get_args, get_origin, get_type_hints
 from uuid import UUID
 
 import msgspec
@@ -16,7 +16,8 @@ from sqlalchemy.dialects import postgresql as pg
 from sqlalchemy.dialects.postgresql.asyncpg import PGDialect_asyncpg
 
 S = TypeVar("S")
-M = TypeVar("M", bound="Table")
+T = TypeVar("T")
+
 
 METADATA = sa.MetaData()
 CURRENT_TENANT = "nullif(current_setting('app.tenant', true), '')::uuid"
@@ -27,67 +28,83 @@ _COMPILED: dict[Any, Any] = {}
 # ── columns ────────────────────────────────────────────────────────────────────────────────────────────────────────
 
 
-def text(**options: Any) -> sa.Column[str]:
-    return sa.Column(sa.Text(), **{"nullable": False, **options})
+if TYPE_CHECKING:
+
+    class Col(sa.Column[T]):
+        """A column as a class attribute is the column itself."""
+
+        def __get__(self, instance: Any, owner: Any) -> Col[T]: ...  # type: ignore[override]
+
+else:
+    Col = sa.Column
 
 
-def text_or_none(**options: Any) -> sa.Column[str | None]:
-    return sa.Column(sa.Text(), **{"nullable": True, **options})
+def _column(kind: Any, **options: Any) -> Col[Any]:
+    made: Any = sa.Column(kind, **options)
+    return cast("Col[Any]", made)
 
 
-def integer(**options: Any) -> sa.Column[int]:
-    return sa.Column(sa.BigInteger(), **{"nullable": False, **options})
+def text(**options: Any) -> Col[str]:
+    return _column(sa.Text(), **{"nullable": False, **options})
 
 
-def integer_or_none(**options: Any) -> sa.Column[int | None]:
-    return sa.Column(sa.BigInteger(), **{"nullable": True, **options})
+def text_or_none(**options: Any) -> Col[str | None]:
+    return _column(sa.Text(), **{"nullable": True, **options})
 
 
-def decimal(**options: Any) -> sa.Column[Decimal]:
+def integer(**options: Any) -> Col[int]:
+    return _column(sa.BigInteger(), **{"nullable": False, **options})
+
+
+def integer_or_none(**options: Any) -> Col[int | None]:
+    return _column(sa.BigInteger(), **{"nullable": True, **options})
+
+
+def decimal(**options: Any) -> Col[Decimal]:
     """An exact number that keeps the decimals it was given: 1190.00 stays 1190.00."""
-    return sa.Column(sa.Numeric(), **{"nullable": False, **options})
+    return _column(sa.Numeric(), **{"nullable": False, **options})
 
 
-def decimal_or_none(**options: Any) -> sa.Column[Decimal | None]:
-    return sa.Column(sa.Numeric(), **{"nullable": True, **options})
+def decimal_or_none(**options: Any) -> Col[Decimal | None]:
+    return _column(sa.Numeric(), **{"nullable": True, **options})
 
 
-def flag(default: bool = False, **options: Any) -> sa.Column[bool]:
-    return sa.Column(sa.Boolean(), **{"nullable": False, "server_default": sa.text(str(default).lower()), **options})
+def flag(default: bool = False, **options: Any) -> Col[bool]:
+    return _column(sa.Boolean(), **{"nullable": False, "server_default": sa.text(str(default).lower()), **options})
 
 
-def moment(**options: Any) -> sa.Column[datetime]:
-    return sa.Column(sa.DateTime(timezone=True), **{"nullable": False, **options})
+def moment(**options: Any) -> Col[datetime]:
+    return _column(sa.DateTime(timezone=True), **{"nullable": False, **options})
 
 
-def moment_or_none(**options: Any) -> sa.Column[datetime | None]:
-    return sa.Column(sa.DateTime(timezone=True), **{"nullable": True, **options})
+def moment_or_none(**options: Any) -> Col[datetime | None]:
+    return _column(sa.DateTime(timezone=True), **{"nullable": True, **options})
 
 
-def day(**options: Any) -> sa.Column[date]:
-    return sa.Column(sa.Date(), **{"nullable": False, **options})
+def day(**options: Any) -> Col[date]:
+    return _column(sa.Date(), **{"nullable": False, **options})
 
 
-def day_or_none(**options: Any) -> sa.Column[date | None]:
-    return sa.Column(sa.Date(), **{"nullable": True, **options})
+def day_or_none(**options: Any) -> Col[date | None]:
+    return _column(sa.Date(), **{"nullable": True, **options})
 
 
-def uuid(**options: Any) -> sa.Column[UUID]:
-    return sa.Column(pg.UUID(as_uuid=True), **{"nullable": False, **options})
+def uuid(**options: Any) -> Col[UUID]:
+    return _column(pg.UUID(as_uuid=True), **{"nullable": False, **options})
 
 
-def uuid_or_none(**options: Any) -> sa.Column[UUID | None]:
-    return sa.Column(pg.UUID(as_uuid=True), **{"nullable": True, **options})
+def uuid_or_none(**options: Any) -> Col[UUID | None]:
+    return _column(pg.UUID(as_uuid=True), **{"nullable": True, **options})
 
 
-def json(default: str | None = "{}", **options: Any) -> sa.Column[Any]:
+def json(default: str | None = "{}", **options: Any) -> Col[Any]:
     server = {} if default is None else {"server_default": sa.text(f"'{default}'::jsonb")}
-    return sa.Column(pg.JSONB(), **{"nullable": default is None, **server, **options})
+    return _column(pg.JSONB(), **{"nullable": default is None, **server, **options})
 
 
-def texts(**options: Any) -> sa.Column[list[str]]:
+def texts(**options: Any) -> Col[list[str]]:
     """A short list of words: tags, scopes, permissions."""
-    return sa.Column(pg.ARRAY(sa.Text()), **{"nullable": False, "server_default": sa.text("'{}'"), **options})
+    return _column(pg.ARRAY(sa.Text()), **{"nullable": False, "server_default": sa.text("'{}'"), **options})
 
 
 # ── tables ─────────────────────────────────────────────────────────────────────────────────────────────────────────
@@ -306,6 +323,11 @@ def maker(shape: type[S]) -> Callable[[Sequence[Any]], S]:
     return found
 
 
+def extended(shape: type[S], head: Any, **more: Any) -> S:
+    """The struct `shape` from a smaller one and what it has more: a head with its lines."""
+    return shape(**{name: getattr(head, name) for name in head.__struct_fields__}, **more)
+
+
 _MAKERS: dict[type[Any], Callable[[Sequence[Any]], Any]] = {}
 
 
@@ -354,6 +376,17 @@ def insert_sql(table: type[Table], names: Iterable[str], *, many: bool, skip_con
 
 
 _INSERTS: dict[Any, str] = {}
+
+
+def array(table: type[Table], name: str, values: list[Any]) -> list[Any]:
+    """The values of a column as one array argument. JSON is written out first: the driver would take a list in it
+    for a further dimension of the array."""
+    if isinstance(table.table.c[name].type, pg.JSONB):
+        return [None if value is None else msgspec.Raw(_json(value)) for value in values]
+    return values
+
+
+_json = msgspec.json.Encoder(decimal_format="string").encode
 
 
 def pg_type(table: type[Table], name: str) -> str:

@@ -35,6 +35,7 @@ class Offer:
 
     facade: type[Facade]
     functions: dict[str, Callable[..., Awaitable[Any]]]
+    operations: dict[str, Operation]
 
 
 def offer(facade: type[Facade], *functions: Callable[..., Awaitable[Any]]) -> Offer:
@@ -57,7 +58,7 @@ def offer(facade: type[Facade], *functions: Callable[..., Awaitable[Any]]) -> Of
         undo = wanted[name].undo
         if undo is not None and undo not in wanted:
             raise WiringError(f"{facade.__name__}.{name} is undone by {undo}, which does not exist")
-    return Offer(facade, given)
+    return Offer(facade, given, wanted)
 
 
 class Near:
@@ -65,21 +66,20 @@ class Near:
 
     def __init__(self, ctx: Ctx, made: Offer) -> None:
         for name, function in made.functions.items():
-            kind = made.facade.operations()[name].kind if name not in _KINDS.get(made.facade, {}) else ""
-            _KINDS.setdefault(made.facade, {}).setdefault(name, kind)
-            call = partial(function, ctx)
-            setattr(self, name, partial(_told, ctx, call) if _KINDS[made.facade][name] == "tell" else call)
+            setattr(self, name, partial(_call_near, ctx, made.operations[name], function))
 
 
-_KINDS: dict[type[Facade], dict[str, str]] = {}
-
-
-async def _told(ctx: Ctx, call: Callable[..., Awaitable[Any]], *arguments: Any, **named: Any) -> Any:
+async def _call_near(
+    ctx: Ctx, operation: Operation, function: Callable[..., Awaitable[Any]], *arguments: Any, **named: Any
+) -> Any:
     try:
-        return await call(*arguments, **named)
+        return await function(ctx, *arguments, **named)
     except Refusal as refusal:
-        # It may have written before it refused. Whoever goes on from here without `ctx.attempt` would commit that.
-        ctx.spoil(refusal)
+        # The facts as they would have come from afar: a caller must not come to rely on more.
+        refusal.facts = msgspec.json.decode(_encode(refusal.facts))
+        if operation.kind == "tell":
+            # It may have written before it refused. Who goes on from here without `ctx.attempt` would commit that.
+            ctx.spoil(refusal)
         raise
 
 
@@ -94,12 +94,13 @@ class Call(msgspec.Struct, frozen=True, kw_only=True):
     caller: Caller
     locale: str
     arguments: dict[str, msgspec.Raw]
+    preview: bool = False
 
 
 class Answer(msgspec.Struct, frozen=True, kw_only=True):
     """What comes back: a result, or a refusal with its facts."""
 
-    result: msgspec.Raw | None = None
+    result: msgspec.Raw = msgspec.Raw(b"null")
     refused: str | None = None
     message: str = ""
     facts: dict[str, Any] = {}
@@ -133,6 +134,7 @@ async def _call_far(
         caller=ctx.caller,
         locale=ctx.locale,
         arguments={name: msgspec.Raw(_encode(value)) for name, value in given.items()},
+        preview=ctx.preview,
     )
     body = _encode(call)
     if operation.undo is not None:
@@ -141,9 +143,12 @@ async def _call_far(
     raw = await send(body, sign(ctx.house.config.secret, body))
     answer = msgspec.json.decode(raw, type=Answer)
     if answer.refused is not None:
-        raise FAMILY.get(answer.refused, Refusal).of(answer.message, answer.facts)
-    if answer.result is None:
-        return None
+        refusal = FAMILY.get(answer.refused, Refusal).of(answer.message, answer.facts)
+        if operation.undo is not None:
+            ctx.far_refused()
+        if operation.kind == "tell":
+            ctx.spoil(refusal)  # as if it were near: going on takes `ctx.attempt` wherever the other module runs
+        raise refusal
     return msgspec.json.decode(answer.result, type=operation.result)
 
 
@@ -157,7 +162,8 @@ def sign(secret: str, body: bytes, at: float | None = None) -> dict[str, str]:
 def verify(secret: str, body: bytes, stamp: str, signature: str) -> None:
     """Refuses with Unauthenticated what is not signed by this house, or not lately."""
     wanted = hmac.new(secret.encode(), stamp.encode() + b"." + body, hashlib.sha256).hexdigest()
-    if not hmac.compare_digest(wanted, signature) or not stamp.isdigit() or abs(time.time() - int(stamp)) > CLOCK_SKEW:
+    proven = hmac.compare_digest(wanted.encode(), signature.encode())
+    if not proven or not stamp.isdecimal() or abs(time.time() - int(stamp)) > CLOCK_SKEW:
         raise Unauthenticated("this call is not signed by a service of this house")
 
 
@@ -167,7 +173,7 @@ async def answer(house: House, body: bytes) -> bytes:
     made = house.catalogue.offers_by_name.get(call.facade)
     if made is None or call.operation not in made.functions:
         return _encode(Answer(refused="not_found", message="there is no such {what}", facts={"what": "facade"}))
-    operation = made.facade.operations()[call.operation]
+    operation = made.operations[call.operation]
     try:
         arguments = {
             name: msgspec.json.decode(raw, type=operation.parameters[name]) for name, raw in call.arguments.items()
@@ -179,6 +185,7 @@ async def answer(house: House, body: bytes) -> bytes:
             entity_id=call.entity,
             caller=call.caller,
             locale=call.locale,
+            preview=call.preview,
             read_only=operation.kind == "ask",
         ) as ctx:
             with house.metrics.timed(f"{call.facade}.{call.operation}"):

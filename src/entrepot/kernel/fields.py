@@ -69,7 +69,7 @@ class Fields:
                 continue
             try:
                 stored[name] = None if value is None else _VALUE[definition.kind](definition, value)
-            except (Refusal, ValueError, TypeError):
+            except (Refusal, ValueError, TypeError, AttributeError):
                 wrong.append({"field": f"custom.{name}", "problem": f"this is not a valid {definition.kind}"})
         if whole:
             wrong += [

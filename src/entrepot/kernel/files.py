@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import hashlib
 import hmac
+import re
 import time
 from pathlib import Path
 from typing import Any
@@ -15,6 +16,7 @@ from entrepot.pure.errors import Denied, NotFound
 from entrepot.pure.ids import new_id
 
 SIGNED_FOR = 24 * 3600
+_UNTIL = re.compile(r"^[0-9]{1,12}$")
 
 
 class Files:
@@ -53,7 +55,7 @@ class Files:
     def verify(self, key: str, signature: str) -> None:
         """Refuses with Denied a signature that is not ours or has expired."""
         until, _, mac = signature.partition(".")
-        if not until.isdigit() or not hmac.compare_digest(self._mac(key, int(until[:12])), mac):
+        if not _UNTIL.match(until) or not hmac.compare_digest(self._mac(key, int(until)).encode(), mac.encode()):
             raise Denied("this link is not valid")
         if int(until) < time.time():
             raise Denied("this link has expired")

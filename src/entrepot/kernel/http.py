@@ -19,7 +19,7 @@ from starlette.responses import Response
 from entrepot.kernel import facade, idempotency
 from entrepot.kernel.access import Access, Principal, PrincipalCache, Throttle
 from entrepot.kernel.commands import describe
-from entrepot.kernel.ctx import NIL, SYSTEM, Caller, Ctx, unit
+from entrepot.kernel.ctx import NIL, SYSTEM, Again, Caller, Ctx, unit
 from entrepot.kernel.i18n import pick_locale, translate
 from entrepot.kernel.lists import EXPORT_LIMIT, Listing, read_page
 from entrepot.kernel.preview import Preview, previewed
@@ -63,7 +63,7 @@ JSON = b"application/json"
 PROBLEM = b"application/problem+json"
 SESSION_COOKIE = "entrepot_session"
 RETRIES = 4
-AGAIN = (asyncpg.DeadlockDetectedError, asyncpg.SerializationError)
+AGAIN = (Again, asyncpg.DeadlockDetectedError, asyncpg.SerializationError)
 GONE = (
     asyncpg.PostgresConnectionError,
     asyncpg.InterfaceError,
@@ -137,7 +137,7 @@ class Web:
         method = "GET" if exchange.method == "HEAD" and "GET" in methods else exchange.method
         endpoint = methods.get(method)
         if endpoint is None:
-            await exchange.not_allowed(sorted(methods))
+            await exchange.not_allowed(sorted({*methods, "HEAD"} if "GET" in methods else methods))
             return
         exchange.values = values
         await endpoint(exchange)
@@ -468,8 +468,11 @@ class Endpoint:
             if self.check is not None:
                 self.check(body)
             values.update({name: getattr(body, name) for name in self.fields})
-        async with self._unit(exchange, principal, read_only=True) as ctx:
-            result = await self.function(ctx, **values)
+        if principal is None:
+            result = await self.function(self.house, exchange.caller, **values)
+        else:
+            async with self._unit(exchange, principal, read_only=True) as ctx:
+                result = await self.function(ctx, **values)
         if isinstance(result, Response):
             await result(exchange.scope, exchange.receive, exchange.send_raw)
             return
@@ -552,7 +555,8 @@ class Endpoint:
         wanted = exchange.header("if-match")
         if not wanted or wanted == "*" or self.route.table is None:
             return
-        identifier = next((v for v in values.values() if isinstance(v, UUID)), None)
+        named = [values[name] for name in self.route.parameters]
+        identifier = next((value for value in reversed(named) if isinstance(value, UUID)), None)
         # The table is our own declaration.
         version = await ctx.value(
             f"SELECT version FROM {self.route.table.qualified()} WHERE id = $1 FOR UPDATE",  # noqa: S608

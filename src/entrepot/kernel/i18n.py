@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import tomllib
 from functools import lru_cache
 from pathlib import Path
@@ -14,6 +15,7 @@ from entrepot.pure.ids import new_id
 
 LOCALES = ("en", "nl")
 ROOT = Path(__file__).parent.parent
+_WISH = re.compile(r"(?P<language>[A-Za-z]{1,8})(-[A-Za-z0-9-]*)?\s*(;\s*q=(?P<quality>[01](\.[0-9]{0,3})?))?")
 
 
 @lru_cache
@@ -43,11 +45,9 @@ def pick_locale(accepted: str, preferred: str) -> str:
     Quality values are honoured (RFC 9110, section 12.5.4)."""
     wishes: list[tuple[float, str]] = []
     for part in accepted[:200].split(","):
-        language, _, quality = part.strip().partition(";q=")
-        try:
-            wishes.append((float(quality) if quality else 1.0, language.split("-")[0].lower()))
-        except ValueError:
-            continue
+        wish = _WISH.fullmatch(part.strip())
+        if wish is not None and (quality := float(wish["quality"] or 1)) > 0:
+            wishes.append((quality, wish["language"].lower()))
     for _, language in sorted(wishes, key=lambda wish: -wish[0]):
         if language in LOCALES:
             return language
@@ -87,11 +87,11 @@ async def set_translation(ctx: Ctx, entity_type: str, entity_id: UUID, locale: s
         raise Invalid.field("locale", "must be one of {allowed}", allowed=list(LOCALES))
     await ctx.run(
         "INSERT INTO kernel.translation AS t (id, entity_type, entity_id, locale, fields) VALUES ($1, $2, $3, $4, $5) "
-        "ON CONFLICT (tenant_id, entity_type, entity_id, locale) DO UPDATE SET fields = jsonb_strip_nulls("
-        "t.fields || (SELECT jsonb_object_agg(key, nullif(value, '')) FROM jsonb_each_text($5)))",
+        "ON CONFLICT (tenant_id, entity_type, entity_id, locale) DO UPDATE SET fields = (t.fields || $5) - $6::text[]",
         new_id(),
         entity_type,
         entity_id,
         locale,
-        fields,
+        {name: text for name, text in fields.items() if text},
+        [name for name, text in fields.items() if not text],
     )

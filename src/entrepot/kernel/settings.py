@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from typing import TYPE_CHECKING, Any
 from uuid import UUID
+from zoneinfo import ZoneInfo
 
 import msgspec
 
@@ -71,6 +72,10 @@ class Settings:
             if found is not given:
                 return Won(key, msgspec.convert(found, declared.kind, strict=False), level)
         return Won(key, declared.default, "default")
+
+    async def zone(self, ctx: Ctx) -> ZoneInfo:
+        """The time zone in which the business entity's days begin and end."""
+        return ZoneInfo(await self.value(ctx, "platform.timezone"))
 
     def declared(self, key: str) -> Setting:
         found = self.catalogue.settings.get(key)

@@ -1,0 +1,303 @@
+"""Posting to the ledger: many entries at once with a fixed number of statements."""
+
+from __future__ import annotations
+
+from calendar import monthrange
+from collections.abc import Sequence
+from datetime import date
+from decimal import Decimal
+from typing import Any
+from uuid import UUID
+
+from entrepot.kernel import numbers, status
+from entrepot.kernel.commands import command
+from entrepot.kernel.ctx import Ctx
+from entrepot.kernel.db import view
+from entrepot.modules.accounting import rules
+from entrepot.modules.accounting.events import EntryPosted, EntryVoided
+from entrepot.modules.accounting.queries import EntryHead, get_entry
+from entrepot.modules.accounting.rules import Draft, DraftLine, EntryKind
+from entrepot.modules.accounting.tables import JournalEntry, JournalLine
+from entrepot.modules.identity.contract import Identity
+from entrepot.pure.errors import Conflict, Invalid
+from entrepot.pure.ids import new_id
+
+
+@command(needs="journal.post")
+async def create_entry(
+    ctx: Ctx,
+    date: date,
+    description: str,
+    lines: list[DraftLine],
+    kind: EntryKind = EntryKind.manual,
+    reference: str = "",
+) -> UUID:
+    """A balanced entry as a draft; posting it is a step of its own."""
+    total = rules.must_balance(lines)
+    if not description.strip():
+        raise Invalid.field("description", "this field is required")
+    await _accounts(ctx, lines)
+    entity = await ctx.of(Identity).entity(ctx.entity_id)
+    entry_id = await ctx.add(
+        JournalEntry,
+        entity_id=ctx.entity_id,
+        date=date,
+        kind=kind.value,
+        status="draft",
+        description=description,
+        reference_type=reference,
+        currency=entity.currency,
+        total=total,
+        draft_lines=lines,
+    )
+    await status.begin(ctx, rules.ENTRY, [entry_id])
+    return entry_id
+
+
+@command(needs="journal.post")
+async def post_entry(ctx: Ctx, entry_id: UUID, reason: str | None = None) -> None:
+    """Post a draft: it gets its number and can no longer be changed. Refuses a date in a closed period."""
+    head = await ctx.hold(view(EntryHead, JournalEntry).where(JournalEntry.id == entry_id))
+    step = rules.ENTRY.step(head.status, "post")
+    shown = await get_entry(ctx, entry_id)
+    lines = [
+        DraftLine(account=line.account, debit=line.debit, credit=line.credit, description=line.description)
+        for line in shown.lines
+    ]
+    await status.follow(ctx, rules.ENTRY, entry_id, step, head.status, reason=reason)
+    draft = Draft(
+        entity_id=head.entity_id,
+        date=head.date,
+        kind=head.kind,
+        description=head.description,
+        currency=head.currency,
+        lines=lines,
+        reference_type=head.reference_type,
+        reference_id=head.reference_id,
+    )
+    await _post(ctx, [(entry_id, draft)], drafted=True)
+
+
+@command(needs="journal.post")
+async def void_entry(ctx: Ctx, entry_id: UUID, reason: str, date: date | None = None) -> None:
+    """Undo a posted entry by its reversal, on the day given or today. The entry itself stays as it was."""
+    head = await ctx.hold(view(EntryHead, JournalEntry).where(JournalEntry.id == entry_id))
+    step = rules.ENTRY.step(head.status, "void")
+    shown = await get_entry(ctx, entry_id)
+    await status.follow(ctx, rules.ENTRY, entry_id, step, head.status, reason=reason)
+    reversal_id = new_id()
+    draft = Draft(
+        entity_id=head.entity_id,
+        date=date or ctx.now.date(),
+        kind=head.kind,
+        description=f"{head.number} ↩ {head.description}"[:500],
+        currency=head.currency,
+        lines=[
+            DraftLine(account=line.account, debit=line.credit, credit=line.debit, description=line.description)
+            for line in shown.lines
+        ],
+        reference_type=head.reference_type,
+        reference_id=head.reference_id,
+    )
+    await _post(ctx, [(reversal_id, draft)], reverses=entry_id)
+    await ctx.change(JournalEntry, entry_id, status="voided", voided_by_id=reversal_id, void_reason=reason)
+    ctx.emit(EntryVoided(entry_id=entry_id, reversal_id=reversal_id, reason=reason))
+
+
+async def post_many(ctx: Ctx, drafts: Sequence[Draft]) -> int:
+    """Post entries that events caused; what was posted before (by its source key) is left out. Returns how many."""
+    if not drafts:
+        return 0
+    known = {
+        row["source_key"]
+        for row in await ctx.connection.fetch(
+            "SELECT source_key FROM accounting.journal_entry WHERE source_key = ANY($1)",
+            [draft.source_key for draft in drafts if draft.source_key],
+        )
+    }
+    fresh = [draft for draft in drafts if draft.lines and draft.source_key not in known]
+    for draft in fresh:
+        rules.must_balance(draft.lines)
+    if fresh:
+        identified = [(new_id(), draft) for draft in fresh]
+        await _post(ctx, identified)
+        await status.begin(ctx, rules.ENTRY, [entry_id for entry_id, _ in identified], "posted", move="post")
+    return len(fresh)
+
+
+async def _post(
+    ctx: Ctx, entries: Sequence[tuple[UUID, Draft]], *, drafted: bool = False, reverses: UUID | None = None
+) -> None:
+    """Write entries, lines and balances. The database itself checks balance and period once more."""
+    accounts = await _accounts(ctx, [line for _, draft in entries for line in draft.lines])
+    await _open_periods(ctx, {(draft.entity_id, draft.date.year, draft.date.month) for _, draft in entries})
+    numbered: dict[UUID, str] = {}
+    series: dict[tuple[UUID, int], list[tuple[UUID, Draft]]] = {}
+    for entry_id, draft in entries:
+        series.setdefault((draft.entity_id, draft.date.year), []).append((entry_id, draft))
+    for entity_id, year in sorted(series):
+        these = series[entity_id, year]
+        taken = await numbers.take_many(ctx, "journal_entry", len(these), on=these[0][1].date, entity_id=entity_id)
+        numbered.update({entry_id: number for (entry_id, _), number in zip(these, taken, strict=True)})
+    if drafted:
+        for entry_id, _ in entries:
+            await ctx.change(
+                JournalEntry,
+                entry_id,
+                status="posted",
+                number=numbered[entry_id],
+                posted_at=ctx.now,
+                posted_by=ctx.actor.id,
+            )
+    else:
+        await ctx.add_many(
+            JournalEntry,
+            [
+                {
+                    "id": entry_id,
+                    "number": numbered[entry_id],
+                    "entity_id": draft.entity_id,
+                    "date": draft.date,
+                    "kind": draft.kind,
+                    "status": "posted",
+                    "description": draft.description,
+                    "reference_type": draft.reference_type,
+                    "reference_id": draft.reference_id,
+                    "source_key": draft.source_key,
+                    "currency": draft.currency,
+                    "total": sum((line.debit for line in draft.lines), Decimal(0)),
+                    "posted_at": ctx.now,
+                    "posted_by": ctx.actor.id,
+                    "reverses_id": reverses,
+                }
+                for entry_id, draft in entries
+            ],
+        )
+    await ctx.add_many(
+        JournalLine, [row for entry_id, draft in entries for row in _line_rows(entry_id, draft, accounts)]
+    )
+    await _keep_balances(ctx, entries, accounts)
+    for entry_id, draft in entries:
+        ctx.emit(
+            EntryPosted(
+                entry_id=entry_id,
+                number=numbered[entry_id],
+                entity_id=draft.entity_id,
+                date=draft.date,
+                kind=draft.kind,
+                total=sum((line.debit for line in draft.lines), Decimal(0)),
+                currency=draft.currency,
+                reference_type=draft.reference_type,
+                reference_id=draft.reference_id,
+            ),
+            entity_id=draft.entity_id,
+        )
+
+
+def _line_rows(entry_id: UUID, draft: Draft, accounts: dict[str, UUID]) -> list[dict[str, Any]]:
+    return [
+        {
+            "entry_id": entry_id,
+            "position": at,
+            "entity_id": draft.entity_id,
+            "account_id": accounts[line.account],
+            "date": draft.date,
+            "debit": line.debit,
+            "credit": line.credit,
+            "description": line.description,
+            "party_id": line.party_id,
+        }
+        for at, line in enumerate(draft.lines, start=1)
+    ]
+
+
+async def _accounts(ctx: Ctx, lines: Sequence[DraftLine]) -> dict[str, UUID]:
+    """The accounts by code; refuses what does not exist, is a header or is not active."""
+    codes = sorted({line.account for line in lines})
+    rows = await ctx.connection.fetch(
+        "SELECT code, id, detail, status FROM accounting.account WHERE code = ANY($1)", codes
+    )
+    known = {row["code"]: row for row in rows}
+    for at, line in enumerate(lines):
+        row = known.get(line.account)
+        if row is None:
+            raise Invalid.field(f"lines[{at}].account", "there is no account {account}", account=line.account)
+        if not row["detail"]:
+            raise Invalid.field(
+                f"lines[{at}].account", "{account} is a header and takes no postings", account=line.account
+            )
+        if row["status"] != "active":
+            raise Conflict("account {account} is {status}", account=line.account, status=row["status"])
+    return {code: row["id"] for code, row in known.items()}
+
+
+async def _open_periods(ctx: Ctx, months: set[tuple[UUID, int, int]]) -> None:
+    """Periods are there when they are needed; a closed one refuses with Conflict."""
+    wanted = sorted(months)
+    rows = await ctx.connection.fetch(
+        _PERIODS,
+        [entity for entity, _, _ in wanted],
+        [year for _, year, _ in wanted],
+        [month for _, _, month in wanted],
+    )
+    known = {(row["entity_id"], row["year"], row["month"]): row["state"] for row in rows}
+    for key, state in known.items():
+        if state != "open":
+            raise Conflict("the period {period} is closed", period=f"{key[1]}-{key[2]:02d}")
+    missing = [key for key in wanted if key not in known]
+    if missing:
+        ids = [new_id() for _ in missing]
+        await ctx.run(
+            _OPEN_PERIOD,
+            ids,
+            [entity for entity, _, _ in missing],
+            [year for _, year, _ in missing],
+            [month for _, _, month in missing],
+            [date(year, month, 1) for _, year, month in missing],
+            [date(year, month, monthrange(year, month)[1]) for _, year, month in missing],
+        )
+
+
+async def _keep_balances(ctx: Ctx, entries: Sequence[tuple[UUID, Draft]], accounts: dict[str, UUID]) -> None:
+    moved: dict[tuple[UUID, UUID, int, int], tuple[Decimal, Decimal]] = {}
+    for _, draft in entries:
+        for line in draft.lines:
+            key = (draft.entity_id, accounts[line.account], draft.date.year, draft.date.month)
+            debit, credit = moved.get(key, (Decimal(0), Decimal(0)))
+            moved[key] = (debit + line.debit, credit + line.credit)
+    keys = sorted(moved)
+    await ctx.run(
+        _BALANCES,
+        [new_id() for _ in keys],
+        [key[0] for key in keys],
+        [key[1] for key in keys],
+        [key[2] for key in keys],
+        [key[3] for key in keys],
+        [moved[key][0] for key in keys],
+        [moved[key][1] for key in keys],
+        ctx.now,
+    )
+
+
+_PERIODS = """
+SELECT p.entity_id, p.year, p.month, p.state FROM accounting.period p
+JOIN unnest($1::uuid[], $2::bigint[], $3::bigint[]) AS u(entity_id, year, month)
+  ON p.entity_id = u.entity_id AND p.year = u.year AND p.month = u.month
+"""
+_OPEN_PERIOD = """
+WITH made AS (
+    INSERT INTO accounting.period (id, entity_id, year, month, starts_on, ends_on)
+    SELECT * FROM unnest($1::uuid[], $2::uuid[], $3::bigint[], $4::bigint[], $5::date[], $6::date[])
+    ON CONFLICT DO NOTHING RETURNING id, created_at
+), entered AS (
+    INSERT INTO kernel.status (entity_type, entity_id, status, since) SELECT 'period', id, 'open', created_at FROM made
+)
+INSERT INTO kernel.status_history (entity_type, entity_id, to_status, at)
+SELECT 'period', id, 'open', created_at FROM made
+"""
+_BALANCES = """
+INSERT INTO accounting.account_balance AS b (id, entity_id, account_id, year, month, debit, credit, updated_at)
+SELECT u.*, $8 FROM unnest($1::uuid[], $2::uuid[], $3::uuid[], $4::bigint[], $5::bigint[], $6::numeric[], $7::numeric[]) u
+ON CONFLICT (tenant_id, entity_id, account_id, year, month)
+DO UPDATE SET debit = b.debit + excluded.debit, credit = b.credit + excluded.credit, updated_at = excluded.updated_at
+"""

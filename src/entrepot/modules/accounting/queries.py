@@ -1,0 +1,252 @@
+"""Reads of accounting."""
+
+from __future__ import annotations
+
+from datetime import date, datetime
+from decimal import Decimal
+from typing import Any
+from uuid import UUID
+
+import msgspec
+
+from entrepot.kernel.commands import command
+from entrepot.kernel.ctx import Ctx
+from entrepot.kernel.db import extended, view
+from entrepot.kernel.lists import Listing
+from entrepot.modules.accounting.contract import PostedEntry
+from entrepot.modules.accounting.rules import AccountType, EntryStatus, PeriodState
+from entrepot.modules.accounting.tables import Account, JournalEntry, JournalLine, Period
+from entrepot.pure.errors import Invalid
+from entrepot.pure.money import Money
+
+
+class AccountShown(msgspec.Struct, frozen=True):
+    id: UUID
+    code: str
+    name: str
+    type: AccountType
+    normal_balance: str
+    parent_id: UUID | None
+    detail: bool
+    status: str
+    custom: dict[str, Any]
+    version: int
+
+
+class PeriodShown(msgspec.Struct, frozen=True):
+    id: UUID
+    entity_id: UUID
+    year: int
+    month: int
+    starts_on: date
+    ends_on: date
+    state: PeriodState
+    closed_at: datetime | None
+    version: int
+
+
+class EntryRow(msgspec.Struct, frozen=True):
+    """A line of the journal list."""
+
+    id: UUID
+    number: str | None
+    entity_id: UUID
+    date: date
+    kind: str
+    status: EntryStatus
+    description: str
+    total: Money
+    currency: str
+    reference_type: str
+    reference_id: UUID | None
+    posted_at: datetime | None
+
+
+class EntryLine(msgspec.Struct, frozen=True):
+    account: str
+    account_name: str
+    account_id: UUID | None
+    debit: Money
+    credit: Money
+    description: str
+
+
+class EntryHead(msgspec.Struct, frozen=True):
+    id: UUID
+    number: str | None
+    entity_id: UUID
+    date: date
+    kind: str
+    status: EntryStatus
+    description: str
+    total: Money
+    currency: str
+    reference_type: str
+    reference_id: UUID | None
+    posted_at: datetime | None
+    posted_by: UUID | None
+    reverses_id: UUID | None
+    voided_by_id: UUID | None
+    void_reason: str | None
+    version: int
+
+
+class EntryShown(EntryHead, frozen=True):
+    """A journal entry with its lines."""
+
+    lines: list[EntryLine] = []
+
+
+class LedgerLine(msgspec.Struct, frozen=True):
+    """A line of an account's ledger with the balance after it."""
+
+    date: date
+    entry_id: UUID
+    number: str | None
+    description: str
+    debit: Money
+    credit: Money
+    balance: Money
+
+
+class LedgerShown(msgspec.Struct, frozen=True):
+    """An account from one day to another: balances and every line between."""
+
+    account: AccountShown
+    opening: Money
+    debit: Money
+    credit: Money
+    closing: Money
+    lines: list[LedgerLine]
+
+
+class TrialRow(msgspec.Struct, frozen=True):
+    """An account in the trial balance: its balance on the side where it stands."""
+
+    code: str
+    name: str
+    debit: Money
+    credit: Money
+
+
+ACCOUNTS = Listing(
+    name="accounts",
+    view=view(AccountShown, Account),
+    needs="accounts.view",
+    search=[Account.code, Account.name],
+    sort="code",
+    extensible=Account,
+)
+PERIODS = Listing(name="periods", view=view(PeriodShown, Period), needs="accounts.view", sort="-year,-month")
+ENTRIES = Listing(
+    name="journal_entries",
+    view=view(EntryRow, JournalEntry),
+    needs="journal.view",
+    search=[JournalEntry.number, JournalEntry.description],
+    sort="-date",
+)
+
+
+@command(needs="accounts.view")
+async def get_account(ctx: Ctx, account_id: UUID) -> AccountShown:
+    """One account."""
+    return await ctx.one(view(AccountShown, Account).where(Account.id == account_id))
+
+
+@command(needs="accounts.view")
+async def get_period(ctx: Ctx, period_id: UUID) -> PeriodShown:
+    """One period."""
+    return await ctx.one(view(PeriodShown, Period).where(Period.id == period_id))
+
+
+@command(needs="journal.view")
+async def get_entry(ctx: Ctx, entry_id: UUID) -> EntryShown:
+    """A journal entry with its lines."""
+    head = await ctx.one(view(EntryHead, JournalEntry).where(JournalEntry.id == entry_id))
+    if head.status == "draft":
+        lines = await ctx.rows(EntryLine, _DRAFT_LINES, entry_id)
+    else:
+        lines = await ctx.all(
+            view(EntryLine, JournalLine, account=Account.code, account_name=Account.name)
+            .join(Account, Account.id == JournalLine.account_id)
+            .where(JournalLine.entry_id == entry_id)
+            .order_by(JournalLine.position)
+        )
+    return extended(EntryShown, head, lines=lines)
+
+
+@command(needs="journal.view")
+async def get_ledger(
+    ctx: Ctx, account_id: UUID, since: date | None = None, until: date | None = None, entity: UUID | None = None
+) -> LedgerShown:
+    """Every line of an account between two days, with running balance; at most 10,000 lines."""
+    account = await get_account(ctx, account_id)
+    first, last = since or date(1, 1, 1), until or date(9999, 12, 31)
+    if first > last:
+        raise Invalid.field("since", "must not be after the end")
+    sign = Decimal(1 if account.normal_balance == "debit" else -1)
+    opening = sign * await ctx.value(_OPENING, account_id, first, entity)
+    rows = await ctx.connection.fetch(_LEDGER, account_id, first, last, entity)
+    lines, balance, debit, credit = [], opening, Decimal(0), Decimal(0)
+    for row in rows:
+        balance += sign * (row["debit"] - row["credit"])
+        debit += row["debit"]
+        credit += row["credit"]
+        lines.append(
+            LedgerLine(
+                row["date"], row["entry_id"], row["number"], row["description"], row["debit"], row["credit"], balance
+            )
+        )
+    return LedgerShown(account, opening, debit, credit, balance, lines)
+
+
+@command(needs="reports.financial")
+async def trial_balance(ctx: Ctx, as_of: date | None = None, entity: UUID | None = None) -> list[TrialRow]:
+    """Every account with a balance on a day, from the balances kept by month and the lines of the month begun."""
+    day = as_of or date(9999, 12, 31)
+    return await ctx.rows(TrialRow, _TRIAL, day.year, day.month, day, entity, as_of is None)
+
+
+# ── offered ──
+
+
+async def entries_of(ctx: Ctx, reference_id: UUID) -> list[PostedEntry]:
+    return await ctx.rows(
+        PostedEntry,
+        "SELECT id, number, date::text, description, total, currency FROM accounting.journal_entry "
+        "WHERE reference_id = $1 AND status <> 'draft' ORDER BY posted_at, id",
+        reference_id,
+    )
+
+
+_DRAFT_LINES = """
+SELECT d->>'account', coalesce(a.name, ''), a.id, (d->>'debit')::numeric, (d->>'credit')::numeric,
+       coalesce(d->>'description', '')
+FROM accounting.journal_entry e CROSS JOIN LATERAL jsonb_array_elements(e.draft_lines) WITH ORDINALITY AS x(d, at)
+LEFT JOIN accounting.account a ON a.code = d->>'account' WHERE e.id = $1 ORDER BY x.at
+"""
+_OPENING = """
+SELECT coalesce(sum(debit - credit), 0) FROM accounting.journal_line
+WHERE account_id = $1 AND date < $2 AND ($3::uuid IS NULL OR entity_id = $3)
+"""
+_LEDGER = """
+SELECT l.date, l.entry_id, e.number, coalesce(nullif(l.description, ''), e.description) AS description, l.debit, l.credit
+FROM accounting.journal_line l JOIN accounting.journal_entry e ON e.id = l.entry_id AND e.tenant_id = l.tenant_id
+WHERE l.account_id = $1 AND l.date BETWEEN $2 AND $3 AND ($4::uuid IS NULL OR l.entity_id = $4)
+ORDER BY l.date, l.id LIMIT 10000
+"""
+# Whole months come from the kept balances; only the month of the day itself is read line by line.
+_TRIAL = """
+WITH moved AS (
+    SELECT account_id, debit, credit FROM accounting.account_balance
+    WHERE ($5 OR (year, month) < ($1, $2)) AND ($4::uuid IS NULL OR entity_id = $4)
+    UNION ALL
+    SELECT account_id, debit, credit FROM accounting.journal_line
+    WHERE NOT $5 AND date >= date_trunc('month', $3::date) AND date <= $3 AND ($4::uuid IS NULL OR entity_id = $4)
+), summed AS (
+    SELECT account_id, sum(debit) - sum(credit) AS balance FROM moved GROUP BY account_id
+)
+SELECT a.code, a.name, greatest(s.balance, 0), greatest(-s.balance, 0)
+FROM summed s JOIN accounting.account a ON a.id = s.account_id
+WHERE s.balance <> 0 ORDER BY a.code
+"""

@@ -1,0 +1,109 @@
+"""Accounts, periods, journal entries and lines. What is posted is never changed; balances are kept beside it."""
+
+from entrepot.kernel.db import (
+    Extensible,
+    Stamped,
+    Tenanted,
+    day,
+    decimal,
+    flag,
+    index,
+    integer,
+    json,
+    moment,
+    moment_or_none,
+    text,
+    text_or_none,
+    unique,
+    uuid,
+    uuid_or_none,
+)
+
+
+class Account(Extensible, table="account", schema="accounting"):
+    """An account of the chart. Detail accounts take postings, headers group them."""
+
+    code = text()
+    name = text()
+    type = text()
+    normal_balance = text()
+    parent_id = uuid_or_none()
+    detail = flag(True)
+    status = text(server_default="active")
+    constraints = (unique("code"), index("parent_id"))
+
+
+class Period(Stamped, table="period", schema="accounting"):
+    """A month of the books of a business entity."""
+
+    entity_id = uuid()
+    year = integer()
+    month = integer()
+    starts_on = day()
+    ends_on = day()
+    state = text(server_default="open")
+    closed_at = moment_or_none()
+    constraints = (unique("entity_id", "year", "month"),)
+
+
+class JournalEntry(Extensible, table="journal_entry", schema="accounting"):
+    """An entry of the journal. Posted entries change only by being marked as voided by their reversal."""
+
+    number = text_or_none()
+    entity_id = uuid()
+    date = day()
+    kind = text()
+    status = text()
+    description = text()
+    reference_type = text(server_default="")
+    reference_id = uuid_or_none()
+    source_key = text_or_none()
+    currency = text()
+    total = decimal()
+    draft_lines = json(None)
+    posted_at = moment_or_none()
+    posted_by = uuid_or_none()
+    reverses_id = uuid_or_none()
+    voided_by_id = uuid_or_none()
+    void_reason = text_or_none()
+    constraints = (
+        unique("entity_id", "number", where="number IS NOT NULL"),
+        unique("source_key", where="source_key IS NOT NULL"),
+        index("reference_id", where="reference_id IS NOT NULL"),
+        index("entity_id", "-date", "-id"),
+    )
+
+
+class JournalLine(Tenanted, table="journal_line", schema="accounting", append_only=True):
+    """A posted line: a debit or a credit, never both, never changed."""
+
+    entry_id = uuid()
+    position = integer()
+    id = uuid()
+    entity_id = uuid()
+    account_id = uuid()
+    date = day()
+    debit = decimal()
+    credit = decimal()
+    description = text(server_default="")
+    party_id = uuid_or_none()
+    original_amount = decimal(nullable=True)
+    original_currency = text_or_none()
+    constraints = (
+        index("entry_id"),
+        index("account_id", "date", "id"),
+    )
+
+
+class Balance(Tenanted, table="account_balance", schema="accounting", audited=False, fillfactor=70):
+    """What an account moved in a month, kept with every posting and always equal to a recount."""
+
+    id = uuid()
+    entity_id = uuid()
+    account_id = uuid()
+    year = integer()
+    month = integer()
+    debit = decimal(server_default="0")
+    credit = decimal(server_default="0")
+    updated_at = moment()
+    constraints = (unique("entity_id", "account_id", "year", "month"),)

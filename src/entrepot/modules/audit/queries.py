@@ -1,0 +1,128 @@
+"""Reads of audit."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Any
+from uuid import UUID
+
+import msgspec
+
+from entrepot.kernel import log, replay, status
+from entrepot.kernel.commands import command
+from entrepot.kernel.ctx import Ctx
+from entrepot.kernel.db import view
+from entrepot.kernel.lists import Listing
+from entrepot.modules.audit.tables import QueuedJob, StoredEvent, Trail
+from entrepot.pure.errors import Invalid
+from entrepot.pure.events import Envelope
+
+
+class TrailRow(msgspec.Struct, frozen=True):
+    """Who changed what, when and from where; `old` and `new` hold what changed."""
+
+    seq: int
+    at: datetime
+    action: str
+    entity_type: str
+    entity_id: UUID
+    actor: UUID | None
+    actor_name: str | None
+    actor_kind: str | None
+    address: str | None
+    agent: str | None
+    request_id: str | None
+    correlation: str | None
+    old: dict[str, Any] | None
+    new: dict[str, Any] | None
+
+
+class EventRow(msgspec.Struct, frozen=True):
+    """An event of the store."""
+
+    seq: int
+    id: UUID
+    name: str
+    version: int
+    subject: str
+    entity_id: UUID | None
+    at: datetime
+    source: str
+    actor: UUID | None
+    correlation: str | None
+    causation: str | None
+    data: dict[str, Any]
+
+
+class JobRow(msgspec.Struct, frozen=True):
+    """A job and how it fares."""
+
+    id: UUID
+    name: str
+    state: str
+    run_at: datetime
+    attempts: int
+    max_attempts: int
+    error: str | None
+    progress: int | None
+    correlation: str | None
+    created_at: datetime
+
+
+class History(msgspec.Struct, frozen=True):
+    """Where an entity stands, how it came there, and what holds it."""
+
+    current: status.Current | None
+    steps: list[status.Step]
+    holds: list[status.Hold]
+
+
+TRAIL = Listing(
+    name="audit_trail",
+    view=view(TrailRow, Trail),
+    needs="audit.view",
+    search=[Trail.entity_type, Trail.actor_name],
+    sort="-seq",
+    key="seq",
+)
+EVENTS = Listing(
+    name="events",
+    view=view(EventRow, StoredEvent),
+    needs="audit.view",
+    search=[StoredEvent.name, StoredEvent.subject],
+    sort="-seq",
+    key="seq",
+)
+JOBS = Listing(
+    name="jobs",
+    view=view(JobRow, QueuedJob),
+    needs="audit.view",
+    search=[QueuedJob.name],
+    sort="-created_at",
+)
+
+
+@command(needs="audit.view")
+async def get_event(ctx: Ctx, event_id: UUID) -> Envelope:
+    """One event of the store as it travels (CloudEvents 1.0)."""
+    return await log.stored(ctx, event_id)
+
+
+@command(needs="audit.view")
+async def list_parked(ctx: Ctx, subscription: str | None = None) -> list[replay.Parked]:
+    """Events whose handler failed, with the error and when they are tried again."""
+    return await replay.parked(ctx, subscription)
+
+
+@command(needs="any")
+async def get_history(ctx: Ctx, entity_type: str, entity_id: UUID) -> History:
+    """Every status of an entity, oldest first, with its open holds."""
+    if entity_type not in ctx.house.catalogue.machines:
+        raise Invalid.field(
+            "entity_type", "there is no such kind of entity", allowed=sorted(ctx.house.catalogue.machines)
+        )
+    return History(
+        await status.current(ctx, entity_type, entity_id),
+        await status.history(ctx, entity_type, entity_id),
+        await status.holds(ctx, entity_type, entity_id),
+    )

@@ -1,0 +1,54 @@
+"""The kernel's own records as tables to read: every database has them, nobody can change them."""
+
+from entrepot.kernel.db import Tenanted, integer, json, moment, text, text_or_none, uuid, uuid_or_none
+
+
+class Trail(Tenanted, table="audit_trail", schema="kernel", append_only=True):
+    """A row of the audit trail."""
+
+    seq = integer()
+    at = moment()
+    action = text()
+    entity_type = text()
+    entity_id = uuid()
+    actor = uuid_or_none()
+    actor_name = text_or_none()
+    actor_kind = text_or_none()
+    address = text_or_none()
+    agent = text_or_none()
+    request_id = text_or_none()
+    correlation = text_or_none()
+    old = json(None)
+    new = json(None)
+
+
+class StoredEvent(Tenanted, table="event", schema="kernel", append_only=True):
+    """An event of the store."""
+
+    seq = integer()
+    id = uuid()
+    name = text()
+    version = integer()
+    subject = text()
+    entity_id = uuid_or_none()
+    at = moment()
+    source = text()
+    actor = uuid_or_none()
+    correlation = text_or_none()
+    causation = text_or_none()
+    data = json(None)
+
+
+class QueuedJob(Tenanted, table="job", schema="kernel", audited=False):
+    """A job, queued, running or ended."""
+
+    id = uuid()
+    name = text()
+    state = text()
+    run_at = moment()
+    attempts = integer()
+    max_attempts = integer()
+    error = text_or_none()
+    progress = integer(nullable=True)
+    correlation = text_or_none()
+    created_at = moment()

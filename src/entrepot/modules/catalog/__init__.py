@@ -1,0 +1,1 @@
+"""What is sold: products, their variants, prices and categories."""

@@ -1,0 +1,40 @@
+"""What others may ask about products."""
+
+from enum import StrEnum
+from uuid import UUID
+
+import msgspec
+
+from entrepot.pure.facade import Facade, ask
+from entrepot.pure.money import Money
+
+
+class ProductKind(StrEnum):
+    """Stocked goods are counted; services and digital goods are not."""
+
+    stocked = "stocked"
+    service = "service"
+    digital = "digital"
+
+
+class VariantCard(msgspec.Struct, frozen=True):
+    """A variant with what selling it needs."""
+
+    variant_id: UUID
+    product_id: UUID
+    sku: str
+    name: str
+    price: Money
+    wholesale_price: Money | None
+    currency: str
+    tax_category: str
+    kind: ProductKind
+    unit: str
+    active: bool
+
+
+class Catalog(Facade, name="catalog"):
+    @ask
+    async def variants(self, skus: list[str], ids: list[UUID]) -> list[VariantCard]:
+        """The variants with these SKUs or ids; what is not there is simply missing from the answer."""
+        raise AssertionError

@@ -1,0 +1,131 @@
+"""Reads of catalog."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Any
+from uuid import UUID
+
+import msgspec
+
+from entrepot.kernel.commands import command
+from entrepot.kernel.ctx import Ctx
+from entrepot.kernel.db import extended, view
+from entrepot.kernel.lists import Listing
+from entrepot.modules.catalog.contract import ProductKind, VariantCard
+from entrepot.modules.catalog.rules import ProductState
+from entrepot.modules.catalog.tables import Product, Variant
+from entrepot.pure.errors import NotFound
+from entrepot.pure.money import Money
+
+
+class VariantShown(msgspec.Struct, frozen=True):
+    id: UUID
+    product_id: UUID
+    sku: str
+    name: str
+    barcode: str | None
+    price: Money
+    wholesale_price: Money | None
+    cost: Money | None
+    currency: str
+    state: str
+    custom: dict[str, Any]
+    version: int
+
+
+class ProductShown(msgspec.Struct, frozen=True):
+    """A product with its variants."""
+
+    id: UUID
+    name: str
+    description: str
+    kind: ProductKind
+    tax_category: str
+    unit: str
+    category_id: UUID | None
+    state: ProductState
+    custom: dict[str, Any]
+    created_at: datetime
+    updated_at: datetime
+    version: int
+    variants: list[VariantShown] = []
+
+
+class ProductRow(msgspec.Struct, frozen=True):
+    """A line of the product list: one per variant, because that is what people look for."""
+
+    id: UUID
+    product_id: UUID
+    sku: str
+    name: str
+    product_name: str
+    barcode: str | None
+    kind: ProductKind
+    tax_category: str
+    category_id: UUID | None
+    price: Money
+    currency: str
+    state: ProductState
+    updated_at: datetime
+
+
+class ProductHead(msgspec.Struct, frozen=True):
+    id: UUID
+    name: str
+    description: str
+    kind: ProductKind
+    tax_category: str
+    unit: str
+    category_id: UUID | None
+    state: ProductState
+    custom: dict[str, Any]
+    created_at: datetime
+    updated_at: datetime
+    version: int
+
+
+PRODUCTS = Listing(
+    name="products",
+    view=view(
+        ProductRow,
+        Variant,
+        product_name=Product.name,
+        kind=Product.kind,
+        tax_category=Product.tax_category,
+        category_id=Product.category_id,
+        state=Product.state,
+    ).join(Product, Product.id == Variant.product_id),
+    needs="products.view",
+    search=[Variant.sku, Variant.name, Variant.barcode, Product.name],
+    sort="sku",
+)
+
+
+@command(needs="products.view")
+async def get_product(ctx: Ctx, product_id: UUID) -> ProductShown:
+    """A product with its variants."""
+    head = await ctx.one(view(ProductHead, Product).where(Product.id == product_id))
+    variants = await ctx.all(view(VariantShown, Variant).where(Variant.product_id == product_id).order_by(Variant.sku))
+    return extended(ProductShown, head, variants=variants)
+
+
+@command(needs="products.view")
+async def get_product_by_sku(ctx: Ctx, sku: str) -> ProductShown:
+    """The product that a SKU or barcode belongs to; letter case counts."""
+    product_id = await ctx.value("SELECT product_id FROM catalog.variant WHERE sku = $1 OR barcode = $1", sku)
+    if product_id is None:
+        raise NotFound("there is no such {what}", what="product", sku=sku)
+    return await get_product(ctx, product_id)
+
+
+async def variants(ctx: Ctx, skus: list[str], ids: list[UUID]) -> list[VariantCard]:
+    return await ctx.rows(VariantCard, _CARDS, skus, ids)
+
+
+_CARDS = """
+SELECT v.id, v.product_id, v.sku, v.name, v.price, v.wholesale_price, v.currency, p.tax_category, p.kind, p.unit,
+       v.state = 'active' AND p.state = 'active'
+FROM catalog.variant v JOIN catalog.product p ON p.id = v.product_id AND p.tenant_id = v.tenant_id
+WHERE v.sku = ANY($1::text[]) OR v.id = ANY($2::uuid[])
+"""

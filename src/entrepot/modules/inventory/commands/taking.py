@@ -1,0 +1,223 @@
+"""Goods that leave: first paid, first served, and never more than there are."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from decimal import Decimal
+from typing import Any
+from uuid import UUID
+
+from entrepot.kernel.commands import command
+from entrepot.kernel.ctx import Ctx
+from entrepot.modules.inventory import rules
+from entrepot.modules.inventory.contract import Available, Cost, Take, Taken, Want
+from entrepot.modules.inventory.events import (
+    Moved,
+    StockConsumed,
+    StockDepleted,
+    StockLow,
+    StockOversold,
+    StockReturned,
+)
+from entrepot.modules.inventory.queries import default_warehouse
+from entrepot.modules.inventory.tables import Shortage
+from entrepot.pure.errors import Conflict
+from entrepot.pure.ids import new_id
+
+
+@command(needs="stock.edit")
+async def take_stock(ctx: Ctx, reference: UUID, lines: list[Want], warehouse_id: UUID | None = None) -> list[Cost]:
+    """Take goods out for good, all or nothing; the same reference takes once. Refuses with Conflict(available=...)."""
+    return await deduct(ctx, reference, warehouse_id or await default_warehouse(ctx, ctx.entity_id), lines)
+
+
+async def deduct(ctx: Ctx, reference: UUID, warehouse_id: UUID, wants: list[Want]) -> list[Cost]:
+    taken = (await deduct_many(ctx, reference, warehouse_id, [Take(reference, wants)]))[0]
+    if taken.missing:
+        raise not_enough(taken.missing, wants)
+    return taken.costs
+
+
+async def deduct_many(ctx: Ctx, batch: UUID, warehouse_id: UUID, takes: list[Take]) -> list[Taken]:
+    levels, thresholds = await _hold_levels(ctx, warehouse_id, takes)
+    # Asked after the locks: of two tellings at once the second sees what the first took.
+    before = await _taken_already(ctx, [take.reference for take in takes])
+    fresh = [take for take in takes if take.reference not in before]
+    start = {sku: level.on_hand for sku, level in levels.items()}
+    outcomes, issues = rules.give_out(levels, fresh)
+    if issues:
+        await _write_out(ctx, warehouse_id, levels, issues)
+        _tell(ctx, warehouse_id, fresh, outcomes)
+        await _tell_levels(ctx, warehouse_id, levels, start, thresholds, issues)
+    made = {outcome.reference: outcome for outcome in outcomes}
+    return [before.get(take.reference) or made[take.reference] for take in takes]
+
+
+async def put_back(ctx: Ctx, reference: UUID) -> None:
+    await ctx.connection.fetch(_HOLD_GONE, reference)
+    rows = await ctx.connection.fetch(_PUT_BACK, reference, ctx.now, ctx.actor.id)
+    by_warehouse: dict[UUID, list[Moved]] = {}
+    for row in rows:
+        by_warehouse.setdefault(row["warehouse_id"], []).append(Moved(row["sku"], row["quantity"], row["value"]))
+    for warehouse_id, lines in by_warehouse.items():
+        ctx.emit(
+            StockReturned(
+                movement_id=new_id(),
+                at=ctx.now,
+                reference=reference,
+                warehouse_id=warehouse_id,
+                entity_id=ctx.entity_id,
+                lines=lines,
+            )
+        )
+
+
+def not_enough(missing: Sequence[Available], wants: Sequence[Want]) -> Conflict:
+    """The refusal that says what can be had."""
+    wanted = {want.sku: want.quantity for want in rules.merged(wants)}
+    return Conflict(
+        "there is not enough stock",
+        available=[
+            {"sku": a.sku, "wanted": str(wanted.get(a.sku, Decimal(0))), "available": format(a.available, "f")}
+            for a in missing
+        ],
+    )
+
+
+async def _taken_already(ctx: Ctx, references: list[UUID]) -> dict[UUID, Taken]:
+    rows = await ctx.connection.fetch(
+        "SELECT reference, sku, -sum(quantity) AS quantity, -sum(value) AS value FROM inventory.stock_ledger "
+        "WHERE reference = ANY($1) AND kind IN ('sale', 'return') GROUP BY reference, sku HAVING sum(quantity) < 0",
+        references,
+    )
+    found: dict[UUID, list[Cost]] = {}
+    for row in rows:
+        found.setdefault(row["reference"], []).append(Cost(row["sku"], row["quantity"], row["value"]))
+    return {reference: Taken(reference, costs) for reference, costs in found.items()}
+
+
+async def _hold_levels(
+    ctx: Ctx, warehouse_id: UUID, takes: Sequence[Take]
+) -> tuple[dict[str, rules.Level], dict[str, Decimal | None]]:
+    """Lock the levels that these takes touch, in the order of their SKU so that no two units wait for each other."""
+    skus = sorted({want.sku for take in takes for want in take.wants})
+    if any(take.forced for take in takes):
+        await ctx.run(_MAKE_LEVELS, warehouse_id, skus, [new_id() for _ in skus], ctx.now)
+    rows = await ctx.connection.fetch(_HOLD, warehouse_id, skus)
+    levels = {
+        row["sku"]: rules.Level(row["sku"], row["on_hand"], row["reserved"], row["value"], row["unit_cost"])
+        for row in rows
+    }
+    return levels, {row["sku"]: row["low_at"] for row in rows}
+
+
+async def _write_out(
+    ctx: Ctx, warehouse_id: UUID, levels: dict[str, rules.Level], issues: Sequence[rules.Issue]
+) -> None:
+    touched = sorted({issue.sku for issue in issues})
+    await ctx.connection.execute(
+        _ISSUE,
+        warehouse_id,
+        touched,
+        [levels[sku].on_hand for sku in touched],
+        [levels[sku].value for sku in touched],
+        ctx.now,
+        [new_id() for _ in issues],
+        [issue.sku for issue in issues],
+        [-issue.quantity for issue in issues],
+        [-issue.value for issue in issues],
+        [issue.take.reference for issue in issues],
+        ctx.actor.id,
+        [issue.take.at or ctx.now for issue in issues],
+    )
+
+
+def _tell(ctx: Ctx, warehouse_id: UUID, takes: Sequence[Take], outcomes: Sequence[Taken]) -> None:
+    for take, outcome in zip(takes, outcomes, strict=True):
+        if outcome.costs:
+            ctx.emit(
+                StockConsumed(
+                    movement_id=new_id(),
+                    at=take.at or ctx.now,
+                    reference=outcome.reference,
+                    warehouse_id=warehouse_id,
+                    entity_id=ctx.entity_id,
+                    lines=[Moved(c.sku, c.quantity, c.value) for c in outcome.costs],
+                )
+            )
+
+
+async def _tell_levels(
+    ctx: Ctx,
+    warehouse_id: UUID,
+    levels: dict[str, rules.Level],
+    start: dict[str, Decimal],
+    thresholds: dict[str, Decimal | None],
+    issues: Sequence[rules.Issue],
+) -> None:
+    """Say what ran out, ran low, or went below zero by these issues."""
+    last = {issue.sku: issue.take.reference for issue in issues}
+    short: list[dict[str, Any]] = []
+    for sku, reference in last.items():
+        level, before, low_at = levels[sku], start.get(sku, Decimal(0)), thresholds.get(sku)
+        if before > 0 >= level.on_hand:
+            ctx.emit(
+                StockDepleted(
+                    warehouse_id=warehouse_id,
+                    sku=sku,
+                    previous_quantity=before,
+                    current_quantity=level.on_hand,
+                    depleted_by=reference,
+                )
+            )
+        if low_at is not None and before > low_at >= level.on_hand:
+            ctx.emit(StockLow(warehouse_id=warehouse_id, sku=sku, quantity=level.on_hand, low_at=low_at))
+        if level.on_hand < 0:
+            missing = min(before, Decimal(0)) - level.on_hand
+            short.append({"warehouse_id": warehouse_id, "sku": sku, "reference": reference, "missing": missing})
+            ctx.emit(StockOversold(warehouse_id=warehouse_id, sku=sku, reference=reference, missing=missing))
+    if short:
+        await ctx.add_many(Shortage, short)
+
+
+_HOLD = """
+SELECT sku, on_hand, reserved, value, unit_cost, low_at FROM inventory.stock_level
+WHERE warehouse_id = $1 AND sku = ANY($2::text[]) ORDER BY sku FOR UPDATE
+"""
+_MAKE_LEVELS = """
+INSERT INTO inventory.stock_level (id, warehouse_id, sku, updated_at)
+SELECT u.id, $1, u.sku, $4 FROM unnest($2::text[], $3::uuid[]) AS u(sku, id) ON CONFLICT DO NOTHING
+"""
+_ISSUE = """
+WITH level AS (
+    UPDATE inventory.stock_level l SET on_hand = u.on_hand, value = u.value, updated_at = $5
+    FROM unnest($2::text[], $3::numeric[], $4::numeric[]) AS u(sku, on_hand, value)
+    WHERE l.warehouse_id = $1 AND l.sku = u.sku
+)
+INSERT INTO inventory.stock_ledger (id, at, warehouse_id, sku, quantity, unit_cost, value, kind, reference, actor)
+SELECT u.id, u.at, $1, u.sku, u.quantity, round(u.value / u.quantity, 6), u.value, 'sale', u.reference, $11
+FROM unnest($6::uuid[], $7::text[], $8::numeric[], $9::numeric[], $10::uuid[], $12::timestamptz[])
+     AS u(id, sku, quantity, value, reference, at)
+"""
+# The levels are locked by a statement of their own: the next one then sees what another telling brought back.
+_HOLD_GONE = """
+SELECT l.sku FROM inventory.stock_level l
+WHERE (l.warehouse_id, l.sku) IN (SELECT warehouse_id, sku FROM inventory.stock_ledger WHERE reference = $1)
+ORDER BY l.warehouse_id, l.sku FOR UPDATE
+"""
+_PUT_BACK = """
+WITH gone AS (
+    SELECT warehouse_id, sku, -sum(quantity) AS quantity, -sum(value) AS value
+    FROM inventory.stock_ledger WHERE reference = $1 AND kind IN ('sale', 'return')
+    GROUP BY warehouse_id, sku HAVING sum(quantity) < 0
+), level AS (
+    UPDATE inventory.stock_level l SET on_hand = l.on_hand + g.quantity, value = l.value + g.value, updated_at = $2
+    FROM gone g WHERE l.warehouse_id = g.warehouse_id AND l.sku = g.sku
+), entered AS (
+    INSERT INTO inventory.stock_ledger
+        (id, at, warehouse_id, sku, quantity, unit_cost, value, kind, reference, actor)
+    SELECT gen_random_uuid(), $2, g.warehouse_id, g.sku, g.quantity, round(g.value / g.quantity, 6), g.value,
+           'return', $1, $3 FROM gone g
+)
+SELECT warehouse_id, sku, quantity, value FROM gone ORDER BY warehouse_id, sku
+"""

@@ -1,0 +1,43 @@
+"""Inventory in one value."""
+
+from entrepot.kernel.facade import offer
+from entrepot.kernel.module import Module, Schedule, Setting
+from entrepot.modules.inventory import api, commands, events, queries, reactions, tables
+from entrepot.modules.inventory.commands import reserving, stocking, taking
+from entrepot.modules.inventory.contract import Inventory
+
+module = Module(
+    name="inventory",
+    tier=5,
+    title="Stock",
+    permissions={"stock.view": "See stock and its movements", "stock.edit": "Move, count and correct stock"},
+    tables=tables,
+    events=events,
+    commands=commands,
+    queries=queries,
+    reactions=reactions,
+    routes=api.routes,
+    offers=[
+        offer(
+            Inventory,
+            queries.available,
+            queries.default_warehouse,
+            taking.deduct,
+            taking.deduct_many,
+            taking.put_back,
+            stocking.receive,
+        )
+    ],
+    schedules=[Schedule("*/5 * * * *", reserving.expire_reservations)],
+    settings=[
+        Setting(
+            "inventory.stock_policy",
+            str,
+            "on_payment",
+            "When stock is taken",
+            "inventory",
+            ("tenant", "entity"),
+            ("on_payment", "on_confirm", "none"),
+        )
+    ],
+)

@@ -1,0 +1,177 @@
+"""Reads of inventory."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from decimal import Decimal
+from uuid import UUID
+
+import msgspec
+
+from entrepot.kernel.commands import command
+from entrepot.kernel.ctx import Ctx
+from entrepot.kernel.db import view
+from entrepot.kernel.lists import Listing
+from entrepot.modules.catalog.contract import Catalog
+from entrepot.modules.inventory.contract import Available
+from entrepot.modules.inventory.tables import Shortage, StockLevel, StockMove, Warehouse
+from entrepot.pure.errors import Conflict, NotFound
+from entrepot.pure.money import Money
+from entrepot.pure.quantities import Quantity
+
+
+class WarehouseShown(msgspec.Struct, frozen=True):
+    id: UUID
+    code: str
+    name: str
+    entity_id: UUID
+    address: str
+    active: bool
+    standard: bool
+    version: int
+
+
+class LevelShown(msgspec.Struct, frozen=True):
+    """A SKU in a warehouse."""
+
+    id: UUID
+    warehouse_id: UUID
+    warehouse_code: str
+    sku: str
+    on_hand: Quantity
+    reserved: Quantity
+    available: Quantity
+    value: Money
+    unit_cost: Money
+    low_at: Quantity | None
+    updated_at: datetime
+
+
+class MoveShown(msgspec.Struct, frozen=True):
+    """A line of the stock ledger."""
+
+    id: UUID
+    at: datetime
+    warehouse_id: UUID
+    sku: str
+    quantity: Quantity
+    unit_cost: Money
+    value: Money
+    kind: str
+    reference: UUID
+    reason: str
+
+
+class StockShown(msgspec.Struct, frozen=True):
+    """A SKU over all warehouses."""
+
+    sku: str
+    on_hand: Quantity
+    reserved: Quantity
+    available: Quantity
+    warehouses: list[LevelShown]
+
+
+class ShortageShown(msgspec.Struct, frozen=True):
+    id: UUID
+    warehouse_id: UUID
+    sku: str
+    reference: UUID
+    missing: Quantity
+    created_at: datetime
+    resolved_at: datetime | None
+    resolution: str | None
+    version: int
+
+
+_levels = view(
+    LevelShown, StockLevel, warehouse_code=Warehouse.code, available=StockLevel.on_hand - StockLevel.reserved
+).join(Warehouse, Warehouse.id == StockLevel.warehouse_id)
+
+WAREHOUSES = Listing(
+    name="warehouses",
+    view=view(WarehouseShown, Warehouse),
+    needs="stock.view",
+    search=[Warehouse.code, Warehouse.name],
+    sort="code",
+)
+LEVELS = Listing(name="stock_levels", view=_levels, needs="stock.view", search=[StockLevel.sku], sort="sku")
+MOVES = Listing(
+    name="stock_moves", view=view(MoveShown, StockMove), needs="stock.view", search=[StockMove.sku], sort="-id"
+)
+SHORTAGES = Listing(
+    name="stock_shortages",
+    view=view(ShortageShown, Shortage),
+    needs="stock.view",
+    search=[Shortage.sku],
+    sort="-created_at",
+)
+
+
+@command(needs="stock.view")
+async def get_warehouse(ctx: Ctx, warehouse_id: UUID) -> WarehouseShown:
+    """One warehouse."""
+    return await ctx.one(view(WarehouseShown, Warehouse).where(Warehouse.id == warehouse_id))
+
+
+@command(needs="stock.view")
+async def get_stock(ctx: Ctx, sku: str) -> StockShown:
+    """A SKU (or variant id) over all warehouses."""
+    cards = await ctx.of(Catalog).variants([sku], _as_ids(sku))
+    if not cards:
+        raise NotFound("there is no such {what}", what="product", sku=sku)
+    rows = await ctx.all(_levels.where(StockLevel.sku == cards[0].sku).order_by(Warehouse.code))
+    zero = Decimal(0)
+    return StockShown(
+        cards[0].sku,
+        sum((r.on_hand for r in rows), zero),
+        sum((r.reserved for r in rows), zero),
+        sum((r.available for r in rows), zero),
+        rows,
+    )
+
+
+@command(needs="stock.view")
+async def get_warehouse_stock(ctx: Ctx, warehouse_id: UUID) -> list[LevelShown]:
+    """Every SKU in a warehouse."""
+    await get_warehouse(ctx, warehouse_id)
+    return await ctx.all(_levels.where(StockLevel.warehouse_id == warehouse_id).order_by(StockLevel.sku).limit(10_000))
+
+
+@command(needs="stock.view")
+async def check_availability(ctx: Ctx, skus: list[str], warehouse_id: UUID | None = None) -> list[Available]:
+    """What can be had now."""
+    return await available(ctx, warehouse_id or await default_warehouse(ctx, ctx.entity_id), skus[:1000])
+
+
+# ── offered ──
+
+
+async def available(ctx: Ctx, warehouse_id: UUID, skus: list[str]) -> list[Available]:
+    return await ctx.rows(Available, _AVAILABLE, warehouse_id, skus)
+
+
+async def default_warehouse(ctx: Ctx, entity_id: UUID) -> UUID:
+    found = ctx.memo.get(("warehouse", entity_id))
+    if found is None:
+        found = await ctx.value(
+            "SELECT id FROM inventory.warehouse WHERE entity_id = $1 AND active ORDER BY standard DESC, code LIMIT 1",
+            entity_id,
+        )
+        if found is None:
+            raise Conflict("this business entity has no warehouse yet")
+        ctx.memo["warehouse", entity_id] = found
+    return found  # type: ignore[no-any-return]
+
+
+def _as_ids(text: str) -> list[UUID]:
+    try:
+        return [UUID(text)]
+    except ValueError:
+        return []
+
+
+_AVAILABLE = """
+SELECT u.sku, coalesce(l.on_hand - l.reserved, 0), coalesce(l.on_hand, 0), coalesce(l.reserved, 0)
+FROM unnest($2::text[]) AS u(sku) LEFT JOIN inventory.stock_level l ON l.warehouse_id = $1 AND l.sku = u.sku
+"""

@@ -1,0 +1,27 @@
+"""What inventory does when others tell something."""
+
+from __future__ import annotations
+
+from entrepot.kernel.ctx import Ctx
+from entrepot.kernel.relay import on
+from entrepot.modules.catalog.events import ProductCreated, VariantCreated
+from entrepot.modules.identity.events import EntityCreated
+from entrepot.modules.inventory.commands import stocking
+
+
+@on(ProductCreated)
+async def stock_new_products_at_zero(ctx: Ctx, events: list[ProductCreated]) -> None:
+    """New goods have a level of zero in every warehouse."""
+    await stocking.start_at_zero(ctx, [sku for event in events if event.kind == "stocked" for sku in event.skus])
+
+
+@on(VariantCreated)
+async def stock_new_variants_at_zero(ctx: Ctx, events: list[VariantCreated]) -> None:
+    """A new variant has a level of zero in every warehouse."""
+    await stocking.start_at_zero(ctx, [event.sku for event in events if event.kind == "stocked"])
+
+
+@on(EntityCreated)
+async def open_first_warehouse(ctx: Ctx, event: EntityCreated) -> None:
+    """A business entity can keep stock from the start."""
+    await stocking.open_warehouse(ctx, event.code, event.name, standard=True)

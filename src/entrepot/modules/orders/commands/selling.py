@@ -1,0 +1,356 @@
+"""Selling at the till: priced, taxed, paid, stock taken, all in one step. Many sales at once cost as many statements as one."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import datetime
+from decimal import Decimal
+from typing import Any
+from uuid import UUID
+
+import msgspec
+
+from entrepot.kernel import numbers, status
+from entrepot.kernel.commands import command
+from entrepot.kernel.ctx import Again, Ctx
+from entrepot.modules.catalog.contract import Catalog, ProductKind, VariantCard
+from entrepot.modules.identity.contract import Identity
+from entrepot.modules.inventory.contract import Inventory, Take, Taken, Want
+from entrepot.modules.orders import rules
+from entrepot.modules.orders.events import OrderCompleted, Settled, Sold
+from entrepot.modules.orders.rules import OrderState, Priced, SaleLine, SalePayment
+from entrepot.modules.orders.tables import Order, OrderLine
+from entrepot.modules.payments.contract import Payments, Tender
+from entrepot.modules.tax.contract import RateCard, Tax
+from entrepot.pure.errors import Conflict, Denied, Invalid, Refusal
+from entrepot.pure.ids import derived_id, new_id
+
+MOST_LINES = 1000
+
+
+class PosSale(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """A sale at a till. `client_id` is made by the till: one client id, one order, however often it is sent.
+
+    `offline_at` says that the sale happened then, without connection: it is a fact, accepted even when the goods
+    were not there any more."""
+
+    lines: list[SaleLine]
+    payments: list[SalePayment]
+    client_id: str | None = None
+    store_id: str | None = None
+    terminal_id: str | None = None
+    cashier_id: str | None = None
+    customer_id: UUID | None = None
+    warehouse_id: UUID | None = None
+    currency: str | None = None
+    offline_at: datetime | None = None
+    metadata: dict[str, Any] = {}
+
+
+class Sale(msgspec.Struct, frozen=True):
+    """A sale on its way: what the till sent, under the id its order will have."""
+
+    id: UUID
+    pos: PosSale
+    placed_at: datetime
+    forced: bool = False
+    price_free: bool = False
+
+
+class Outcome(msgspec.Struct, frozen=True):
+    """What became of a sale: its order, or why not."""
+
+    order_id: UUID
+    refusal: Refusal | None = None
+    repeated: bool = False
+
+
+@command(needs="pos.sell")
+async def sell(ctx: Ctx, body: PosSale) -> UUID:
+    """Sell, take the payment and the goods in one step, or refuse and leave nothing behind.
+
+    Refuses with Conflict(available=...) when the goods are not there."""
+    sale = as_sale(ctx, body, forced=False)
+    outcome = (await ring_up(ctx, [sale], alone=True))[0]
+    if outcome.refusal is not None:
+        raise outcome.refusal
+    return outcome.order_id
+
+
+def as_sale(ctx: Ctx, pos: PosSale, *, forced: bool) -> Sale:
+    """The sale under the id that its client id determines."""
+    if pos.client_id is not None and not 1 <= len(pos.client_id) <= 100:
+        raise Invalid.field("client_id", "must be 1 to {most} characters", most=100)
+    if len(pos.lines) > MOST_LINES:
+        raise Invalid.field("lines", "must be at most {most} lines", most=MOST_LINES)
+    if not pos.lines:
+        raise Invalid.field("lines", "needs at least one line")
+    order_id = derived_id(ctx.tenant_id, f"pos:{pos.client_id}") if pos.client_id is not None else new_id()
+    return Sale(order_id, pos, pos.offline_at or ctx.now if forced else ctx.now, forced, ctx.may("orders.price"))
+
+
+async def ring_up(ctx: Ctx, sales: Sequence[Sale], *, alone: bool = False) -> list[Outcome]:
+    """Ring up many sales of one business entity, each all or nothing, with a fixed number of statements.
+
+    A sale that is `alone` in its unit tells inventory with an undo, so that another service gives the goods back at
+    once when the unit fails; in a batch they come back when nobody confirms the sale."""
+    known = await _known(ctx, [sale.id for sale in sales if sale.pos.client_id is not None])
+    outcomes = {sale.id: Outcome(sale.id, repeated=True) for sale in sales if sale.id in known}
+    fresh = list({sale.id: sale for sale in sales if sale.id not in known}.values())
+    if fresh:
+        outcomes.update(await _ring_up_new(ctx, fresh, alone))
+    return [outcomes[sale.id] for sale in sales]
+
+
+async def _ring_up_new(ctx: Ctx, sales: Sequence[Sale], alone: bool) -> dict[UUID, Outcome]:
+    shop = await _shop(ctx, sales)
+    outcomes: dict[UUID, Outcome] = {}
+    rung: list[Rung] = []
+    for sale in sales:
+        try:
+            rung.append(_price(shop, sale))
+        except Refusal as refusal:
+            outcomes[sale.id] = Outcome(sale.id, refusal)
+    taken = await _take_goods(ctx, rung, alone)
+    sold = []
+    for one in rung:
+        missing = taken[one.sale.id].missing if one.sale.id in taken else []
+        if missing:
+            outcomes[one.sale.id] = Outcome(one.sale.id, _sold_out(one, missing))
+        else:
+            sold.append(one)
+    if sold:
+        await _take_money(ctx, sold)
+        await _write(ctx, sold)
+    outcomes.update({one.sale.id: Outcome(one.sale.id) for one in sold})
+    return outcomes
+
+
+class Shop(msgspec.Struct, frozen=True):
+    """What pricing needs to know: asked once for all sales."""
+
+    currency: str
+    country: str
+    inclusive: bool
+    warehouse_id: UUID
+    cards: list[VariantCard]
+    rates: dict[datetime, dict[str, RateCard]]
+
+
+class Rung(msgspec.Struct, frozen=True):
+    """A priced and paid sale, before goods are taken."""
+
+    sale: Sale
+    warehouse_id: UUID
+    currency: str
+    inclusive: bool
+    priced: Priced
+    payments: list[rules.Counted]
+
+
+async def _shop(ctx: Ctx, sales: Sequence[Sale]) -> Shop:
+    entity = await ctx.of(Identity).entity(ctx.entity_id)
+    skus = {line.sku for sale in sales for line in sale.pos.lines if line.sku is not None}
+    ids = {line.variant_id for sale in sales for line in sale.pos.lines if line.variant_id is not None}
+    cards = await ctx.of(Catalog).variants(sorted(skus), sorted(ids))
+    rates: dict[datetime, dict[str, RateCard]] = {}
+    zone = await ctx.house.settings.zone(ctx)
+    by_day: dict[Any, dict[str, RateCard]] = {}
+    for sale in sales:
+        day = sale.placed_at.astimezone(zone).date()
+        if day not in by_day:
+            by_day[day] = {rate.category: rate for rate in await ctx.of(Tax).rates(entity.country, day)}
+        rates[sale.placed_at] = by_day[day]
+    return Shop(
+        entity.currency,
+        entity.country,
+        await ctx.house.settings.value(ctx, "orders.pos_prices_include_tax"),
+        await ctx.of(Inventory).default_warehouse(ctx.entity_id),
+        cards,
+        rates,
+    )
+
+
+def _price(shop: Shop, sale: Sale) -> Rung:
+    pos = sale.pos
+    currency = pos.currency or shop.currency
+    if currency != shop.currency:
+        raise Invalid.field("currency", "this till sells in {currency}", currency=shop.currency)
+    if not sale.price_free and any(line.unit_price is not None or line.discount for line in pos.lines):
+        raise Denied("you need the permission {missing} for this", missing="orders.price")
+    cards = rules.match_cards(pos.lines, shop.cards)
+    rates = shop.rates[sale.placed_at]
+    for card in cards:
+        if card.tax_category not in rates:
+            raise Conflict(
+                "there is no {category} tax rate for {country}", category=card.tax_category, country=shop.country
+            )
+    priced = rules.priced(pos.lines, cards, rates, currency, inclusive=shop.inclusive)
+    payments = rules.counted(pos.payments, priced.total, currency)
+    return Rung(sale, pos.warehouse_id or shop.warehouse_id, currency, shop.inclusive, priced, payments)
+
+
+async def _take_goods(ctx: Ctx, rung: Sequence[Rung], alone: bool) -> dict[UUID, Taken]:
+    by_warehouse: dict[UUID, list[Take]] = {}
+    for one in rung:
+        wants = [
+            Want(line.card.sku, line.quantity) for line in one.priced.lines if line.card.kind == ProductKind.stocked
+        ]
+        if wants:
+            by_warehouse.setdefault(one.warehouse_id, []).append(
+                Take(one.sale.id, wants, one.sale.forced, one.sale.placed_at)
+            )
+    taken: dict[UUID, Taken] = {}
+    for warehouse_id in sorted(by_warehouse):
+        takes = by_warehouse[warehouse_id]
+        if alone:
+            costs = await ctx.of(Inventory).deduct(takes[0].reference, warehouse_id, takes[0].wants)
+            taken[takes[0].reference] = Taken(takes[0].reference, costs)
+        else:
+            for outcome in await ctx.of(Inventory).deduct_many(takes[0].reference, warehouse_id, takes):
+                taken[outcome.reference] = outcome
+    return taken
+
+
+def _sold_out(one: Rung, missing: Sequence[Any]) -> Conflict:
+    wanted: dict[str, Decimal] = {}
+    for line in one.priced.lines:
+        wanted[line.card.sku] = wanted.get(line.card.sku, Decimal(0)) + line.quantity
+    return Conflict(
+        "there is not enough stock",
+        available=[
+            {"sku": a.sku, "wanted": format(wanted[a.sku], "f"), "available": format(a.available, "f")} for a in missing
+        ],
+    )
+
+
+async def _take_money(ctx: Ctx, sold: Sequence[Rung]) -> None:
+    tenders = [
+        Tender(
+            one.sale.id,
+            "order",
+            payment.method,
+            payment.amount,
+            payment.tendered,
+            one.currency,
+            one.sale.pos.terminal_id,
+            payment.transaction_id,
+        )
+        for one in sold
+        for payment in one.payments
+    ]
+    await ctx.of(Payments).take(sold[0].sale.id, tenders)
+
+
+async def _write(ctx: Ctx, sold: Sequence[Rung]) -> None:
+    # Numbers come last: their series stays locked until this unit ends.
+    order_lines = [row for one in sold for row in _line_rows(one)]
+    if await ctx.add_many(OrderLine, order_lines, skip_conflicts=True) != len(order_lines):
+        # The same client id was sent twice at once and the other has won; run again and find their order.
+        raise Again
+    await status.begin(ctx, rules.ORDER, [one.sale.id for one in sold], OrderState.completed, move="sell")
+    by_year: dict[int, list[Rung]] = {}
+    zone = await ctx.house.settings.zone(ctx)
+    for one in sold:
+        by_year.setdefault(one.sale.placed_at.astimezone(zone).year, []).append(one)
+    numbered: dict[UUID, str] = {}
+    for year in sorted(by_year):
+        these = by_year[year]
+        taken = await numbers.take_many(ctx, "order", len(these), on=these[0].sale.placed_at.astimezone(zone).date())
+        numbered.update({one.sale.id: number for one, number in zip(these, taken, strict=True)})
+    await ctx.add_many(Order, [_order_row(ctx, one, numbered[one.sale.id]) for one in sold])
+    for one in sold:
+        ctx.emit(_completed(ctx, one, numbered[one.sale.id]))
+
+
+def _line_rows(one: Rung) -> list[dict[str, Any]]:
+    return [
+        {
+            "order_id": one.sale.id,
+            "position": at,
+            "variant_id": line.card.variant_id,
+            "sku": line.card.sku,
+            "name": line.card.name,
+            "quantity": line.quantity,
+            "unit_price": line.unit_price,
+            "discount": line.discount,
+            "net": line.net,
+            "tax": line.tax,
+            "gross": line.gross,
+            "tax_code": line.tax_code,
+            "tax_rate": line.tax_rate,
+            "stocked": line.card.kind == "stocked",
+        }
+        for at, line in enumerate(one.priced.lines, start=1)
+    ]
+
+
+def _order_row(ctx: Ctx, one: Rung, number: str) -> dict[str, Any]:
+    pos, priced = one.sale.pos, one.priced
+    return {
+        "id": one.sale.id,
+        "number": number,
+        "client_id": pos.client_id,
+        "entity_id": ctx.entity_id,
+        "channel": "pos",
+        "state": "completed",
+        "customer_id": pos.customer_id,
+        "warehouse_id": one.warehouse_id,
+        "store_id": pos.store_id,
+        "terminal_id": pos.terminal_id,
+        "cashier_id": pos.cashier_id,
+        "currency": one.currency,
+        "subtotal": priced.subtotal,
+        "tax_total": priced.tax_total,
+        "discount_total": priced.discount_total,
+        "total": priced.total,
+        "prices_include_tax": one.inclusive,
+        "taxes": priced.taxes,
+        "payment_status": "paid",
+        "fulfillment_status": "fulfilled",
+        "billing_status": "billed",
+        "metadata": pos.metadata,
+        "created_by": ctx.actor.id,
+        "placed_at": one.sale.placed_at,
+        "paid_at": one.sale.placed_at,
+        "completed_at": one.sale.placed_at,
+    }
+
+
+def _completed(ctx: Ctx, one: Rung, number: str) -> OrderCompleted:
+    priced = one.priced
+    return OrderCompleted(
+        order_id=one.sale.id,
+        number=number,
+        entity_id=ctx.entity_id,
+        channel="pos",
+        kind="sale",
+        warehouse_id=one.warehouse_id,
+        customer_id=one.sale.pos.customer_id,
+        placed_at=one.sale.placed_at,
+        currency=one.currency,
+        subtotal=priced.subtotal,
+        tax_total=priced.tax_total,
+        total=priced.total,
+        taxes=priced.taxes,
+        lines=[
+            Sold(
+                line.card.sku,
+                line.card.name,
+                line.quantity,
+                line.net,
+                line.tax,
+                line.gross,
+                line.card.kind == "stocked",
+            )
+            for line in priced.lines
+        ],
+        payments=[Settled(payment.method.value, payment.amount) for payment in one.payments],
+    )
+
+
+async def _known(ctx: Ctx, ids: list[UUID]) -> set[UUID]:
+    if not ids:
+        return set()
+    rows = await ctx.connection.fetch("SELECT id FROM orders.sales_order WHERE id = ANY($1)", ids)
+    return {row["id"] for row in rows}

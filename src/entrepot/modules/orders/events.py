@@ -1,0 +1,51 @@
+"""What happens to orders."""
+
+from datetime import datetime
+from uuid import UUID
+
+import msgspec
+
+from entrepot.pure.events import Event, event
+from entrepot.pure.money import Money
+from entrepot.pure.quantities import Quantity
+from entrepot.pure.taxes import TaxTotal
+
+
+class Sold(msgspec.Struct, frozen=True):
+    """A line that was sold."""
+
+    sku: str
+    name: str
+    quantity: Quantity
+    net: Money
+    tax: Money
+    gross: Money
+    stocked: bool
+
+
+class Settled(msgspec.Struct, frozen=True):
+    """A payment of an order."""
+
+    method: str
+    amount: Money
+
+
+@event("order.completed", about="order_id", aliases=("OrderCompleted",))
+class OrderCompleted(Event, frozen=True):
+    """Everything is delivered and nothing is owed; at the till that is at once."""
+
+    order_id: UUID
+    number: str
+    entity_id: UUID
+    channel: str
+    kind: str
+    warehouse_id: UUID
+    customer_id: UUID | None
+    placed_at: datetime
+    currency: str
+    subtotal: Money
+    tax_total: Money
+    total: Money
+    taxes: list[TaxTotal]
+    lines: list[Sold]
+    payments: list[Settled]

@@ -1,0 +1,40 @@
+"""Orders in one value."""
+
+from entrepot.kernel.facade import offer
+from entrepot.kernel.module import Module, Report, Series, Setting, Stateful
+from entrepot.modules.orders import api, commands, events, queries, rules, tables
+from entrepot.modules.orders.contract import Orders
+
+module = Module(
+    name="orders",
+    tier=6,
+    title="Orders",
+    permissions={
+        "orders.view": "See orders",
+        "orders.edit": "Create and change orders",
+        "orders.pay": "Take payments for orders",
+        "orders.cancel": "Cancel orders",
+        "orders.refund": "Take goods back and refund",
+        "orders.price": "Give prices and discounts by hand",
+        "pos.sell": "Sell at the till",
+    },
+    tables=tables,
+    events=events,
+    commands=commands,
+    queries=queries,
+    routes=api.routes,
+    offers=[offer(Orders, queries.cards)],
+    machines=[Stateful(rules.ORDER, tables.Order, label="number")],
+    settings=[
+        Setting(
+            "orders.pos_prices_include_tax",
+            bool,
+            True,
+            "Prices at the till include tax",
+            "billing",
+            ("tenant", "entity"),
+        )
+    ],
+    series=[Series("order", "ORD-{year}-{number}", 4)],
+    reports=[Report("sales", "Sales", "orders.view", queries.sales_report)],
+)

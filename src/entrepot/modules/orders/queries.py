@@ -1,0 +1,208 @@
+"""Reads of orders."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from decimal import Decimal
+from typing import Any
+from uuid import UUID
+
+import msgspec
+
+from entrepot.kernel.commands import command
+from entrepot.kernel.ctx import Ctx
+from entrepot.kernel.db import extended, view
+from entrepot.kernel.lists import Listing
+from entrepot.modules.orders.contract import OrderCard
+from entrepot.modules.orders.rules import OrderState
+from entrepot.modules.orders.tables import Order, OrderLine
+from entrepot.modules.payments.contract import Paid, Payments
+from entrepot.pure.errors import Invalid
+from entrepot.pure.money import Money, Rate, plain
+from entrepot.pure.quantities import Quantity
+from entrepot.pure.taxes import TaxTotal
+
+
+class LineShown(msgspec.Struct, frozen=True):
+    position: int
+    id: UUID
+    variant_id: UUID | None
+    sku: str
+    name: str
+    quantity: Quantity
+    unit_price: Money
+    discount: Money
+    net: Money
+    tax: Money
+    gross: Money
+    tax_code: str
+    tax_rate: Rate
+
+
+class OrderHead(msgspec.Struct, frozen=True):
+    id: UUID
+    number: str
+    client_id: str | None
+    entity_id: UUID
+    channel: str
+    kind: str
+    state: OrderState
+    customer_id: UUID | None
+    customer_name: str
+    customer_email: str
+    warehouse_id: UUID
+    store_id: str | None
+    terminal_id: str | None
+    cashier_id: str | None
+    currency: str
+    subtotal: Money
+    tax_total: Money
+    discount_total: Money
+    total: Money
+    prices_include_tax: bool
+    taxes: list[TaxTotal]
+    payment_status: str
+    fulfillment_status: str
+    billing_status: str
+    metadata: dict[str, Any]
+    custom: dict[str, Any]
+    placed_at: datetime
+    paid_at: datetime | None
+    completed_at: datetime | None
+    cancelled_at: datetime | None
+    cancel_reason: str | None
+    created_by: UUID | None
+    version: int
+
+
+class OrderShown(OrderHead, frozen=True):
+    """An order with its lines and payments. `change` is what was given back in cash."""
+
+    lines: list[LineShown] = []
+    payments: list[Paid] = []
+    change: Money = Decimal(0)
+
+
+class OrderRow(msgspec.Struct, frozen=True):
+    """A line of the order list."""
+
+    id: UUID
+    number: str
+    channel: str
+    kind: str
+    state: OrderState
+    customer_name: str
+    store_id: str | None
+    terminal_id: str | None
+    cashier_id: str | None
+    total: Money
+    currency: str
+    payment_status: str
+    placed_at: datetime
+    entity_id: UUID
+
+
+ORDERS = Listing(
+    name="orders",
+    view=view(OrderRow, Order),
+    needs="orders.view",
+    search=[Order.number, Order.customer_name],
+    sort="-placed_at",
+    extensible=Order,
+)
+POS_ORDERS = Listing(
+    name="pos_orders",
+    view=view(OrderRow, Order).where(Order.channel == "pos"),
+    needs="orders.view",
+    search=[Order.number, Order.customer_name],
+    sort="-placed_at",
+    extensible=Order,
+)
+
+
+@command(needs="orders.view")
+async def get_order(ctx: Ctx, order_id: UUID) -> OrderShown:
+    """An order of any channel with its lines and payments."""
+    return await _shown(ctx, order_id)
+
+
+@command(needs="orders.view")
+async def get_pos_order(ctx: Ctx, order_id: UUID) -> OrderShown:
+    """A sale at the till with its lines and payments."""
+    return await _shown(ctx, order_id, "pos")
+
+
+async def _shown(ctx: Ctx, order_id: UUID, channel: str | None = None) -> OrderShown:
+    found = view(OrderHead, Order).where(Order.id == order_id)
+    head = await ctx.one(found if channel is None else found.where(Order.channel == channel))
+    lines = await ctx.all(view(LineShown, OrderLine).where(OrderLine.order_id == order_id).order_by(OrderLine.position))
+    payments = await ctx.of(Payments).paid([order_id])
+    change = sum((p.tendered - p.amount for p in payments), start=head.total - head.total)
+    return extended(OrderShown, head, lines=lines, payments=payments, change=change)
+
+
+class SalesMonth(msgspec.Struct, frozen=True):
+    """The sales of a month: documents and lines counted, exact sums of quantity × unit price."""
+
+    month: str
+    lines: int
+    invoices: int
+    credit_notes: int
+    sales: Money
+    credits: Money
+    adjustments: Money
+    net: Money
+
+
+@command(needs="orders.view")
+async def sales_report(ctx: Ctx, by: str = "month", entity: UUID | None = None) -> list[SalesMonth]:
+    """Sales by month (of the tenant's time zone) or day. Credits and adjustments carry their own sign, so `net` is
+    the sum of the three."""
+    shapes = {"month": "YYYY-MM", "day": "YYYY-MM-DD", "year": "YYYY"}
+    if by not in shapes:
+        raise Invalid.field("by", "must be one of {allowed}", allowed=list(shapes))
+    zone = await ctx.house.settings.value(ctx, "platform.timezone")
+    rows = await ctx.connection.fetch(_SALES, shapes[by], zone, entity)
+    return [
+        SalesMonth(
+            row["period"],
+            row["lines"],
+            row["invoices"],
+            row["credit_notes"],
+            *(_exact(row[name]) for name in ("sales", "credits", "adjustments", "net")),
+        )
+        for row in rows
+    ]
+
+
+def _exact(amount: Any) -> Any:
+    """At least two decimals, no more than there are."""
+    text = plain(amount)
+    whole, _, decimals = text.partition(".")
+    return type(amount)(f"{whole}.{decimals.rstrip('0').ljust(2, '0')}")
+
+
+# ── offered ──
+
+
+async def cards(ctx: Ctx, ids: list[UUID]) -> list[OrderCard]:
+    return await ctx.rows(
+        OrderCard,
+        "SELECT id, number, channel, state, total, currency FROM orders.sales_order WHERE id = ANY($1)",
+        ids,
+    )
+
+
+_SALES = """
+SELECT to_char(o.placed_at AT TIME ZONE $2, $1) AS period,
+       count(*) FILTER (WHERE o.kind <> 'adjustment') AS lines,
+       count(DISTINCT o.id) FILTER (WHERE o.kind = 'sale') AS invoices,
+       count(DISTINCT o.id) FILTER (WHERE o.kind = 'credit') AS credit_notes,
+       coalesce(sum(l.quantity * l.unit_price) FILTER (WHERE o.kind = 'sale'), 0) AS sales,
+       coalesce(sum(l.quantity * l.unit_price) FILTER (WHERE o.kind = 'credit'), 0) AS credits,
+       coalesce(sum(l.quantity * l.unit_price) FILTER (WHERE o.kind = 'adjustment'), 0) AS adjustments,
+       coalesce(sum(l.quantity * l.unit_price), 0) AS net
+FROM orders.sales_order o JOIN orders.order_line l ON l.order_id = o.id AND l.tenant_id = o.tenant_id
+WHERE o.state NOT IN ('draft', 'cancelled') AND ($3::uuid IS NULL OR o.entity_id = $3)
+GROUP BY 1 ORDER BY 1
+"""

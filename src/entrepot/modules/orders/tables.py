@@ -1,0 +1,96 @@
+"""Orders and their lines. Names and prices are kept as they were when the order was made."""
+
+from entrepot.kernel.db import (
+    Extensible,
+    Tenanted,
+    decimal,
+    flag,
+    index,
+    integer,
+    json,
+    moment,
+    moment_or_none,
+    text,
+    text_or_none,
+    unique,
+    uuid,
+    uuid_or_none,
+)
+
+
+class Order(Extensible, table="sales_order", schema="orders", entity="order"):
+    """An order of any channel. `kind` tells sales from credit notes and adjustments."""
+
+    number = text()
+    client_id = text_or_none()
+    entity_id = uuid()
+    channel = text()
+    kind = text(server_default="sale")
+    state = text()
+    customer_id = uuid_or_none()
+    customer_name = text(server_default="")
+    customer_email = text(server_default="")
+    pricing_tier = text(server_default="retail")
+    warehouse_id = uuid()
+    store_id = text_or_none()
+    terminal_id = text_or_none()
+    cashier_id = text_or_none()
+    currency = text()
+    subtotal = decimal()
+    tax_total = decimal()
+    discount_total = decimal(server_default="0")
+    total = decimal()
+    prices_include_tax = flag(True)
+    taxes = json("[]")
+    payment_status = text(server_default="pending")
+    fulfillment_status = text(server_default="pending")
+    billing_status = text(server_default="pending")
+    shipping_address = json(None)
+    billing_address = json(None)
+    metadata = json()
+    created_by = uuid_or_none()
+    placed_at = moment()
+    paid_at = moment_or_none()
+    completed_at = moment_or_none()
+    cancelled_at = moment_or_none()
+    cancel_reason = text_or_none()
+    auto_cancelled = flag(False)
+    constraints = (
+        unique("entity_id", "number"),
+        unique("client_id", where="client_id IS NOT NULL"),
+        index("-placed_at", "-id"),
+        index("state", "-placed_at"),
+        index("channel", "state"),
+        index("customer_id", where="customer_id IS NOT NULL"),
+    )
+
+
+class OrderLine(Tenanted, table="order_line", schema="orders"):
+    """One line, with its product's name and price as they were."""
+
+    order_id = uuid()
+    position = integer()
+    id = uuid()
+    variant_id = uuid_or_none()
+    sku = text()
+    name = text()
+    quantity = decimal()
+    unit_price = decimal()
+    discount = decimal(server_default="0")
+    net = decimal()
+    tax = decimal()
+    gross = decimal()
+    tax_code = text()
+    tax_rate = decimal()
+    stocked = flag(True)
+    constraints = (unique("order_id", "position"),)
+
+
+class ReceiptDocument(Tenanted, table="receipt", schema="orders"):
+    """Which stored document is the receipt of an order."""
+
+    id = uuid()
+    order_id = uuid()
+    document_id = uuid()
+    made_at = moment()
+    constraints = (unique("order_id"),)

@@ -1,0 +1,1 @@
+"""Organizations and people, in the roles of customer and supplier: one registry."""

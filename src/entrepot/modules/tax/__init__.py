@@ -1,0 +1,1 @@
+"""Which tax applies where and when: dated rates by country and category."""
