@@ -14,7 +14,7 @@ from entrepot.kernel.ctx import Ctx
 from entrepot.kernel.db import view
 from entrepot.kernel.lists import Listing
 from entrepot.modules.audit.tables import QueuedJob, StoredEvent, Trail
-from entrepot.pure.errors import Invalid
+from entrepot.pure.errors import Invalid, NotFound
 from entrepot.pure.events import Envelope
 
 
@@ -121,8 +121,11 @@ async def get_history(ctx: Ctx, entity_type: str, entity_id: UUID) -> History:
         raise Invalid.field(
             "entity_type", "there is no such kind of entity", allowed=sorted(ctx.house.catalogue.machines)
         )
+    current = await status.current(ctx, entity_type, entity_id)
+    if current is None:
+        raise NotFound("there is no such {what}", what=entity_type)
     return History(
-        await status.current(ctx, entity_type, entity_id),
+        current,
         await status.history(ctx, entity_type, entity_id),
         await status.holds(ctx, entity_type, entity_id),
     )
