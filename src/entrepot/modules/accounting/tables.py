@@ -1,5 +1,7 @@
 """Accounts, periods, journal entries and lines. What is posted is never changed; balances are kept beside it."""
 
+from sqlalchemy import CheckConstraint, ForeignKeyConstraint
+
 from entrepot.kernel.db import (
     Extensible,
     Stamped,
@@ -43,7 +45,10 @@ class Period(Stamped, table="period", schema="accounting"):
     ends_on = day()
     state = text(server_default="open")
     closed_at = moment_or_none()
-    constraints = (unique("entity_id", "year", "month"),)
+    constraints = (
+        unique("entity_id", "year", "month"),
+        CheckConstraint("state IN ('open', 'closed')", name="period_state_check"),
+    )
 
 
 class JournalEntry(Extensible, table="journal_entry", schema="accounting"):
@@ -67,6 +72,7 @@ class JournalEntry(Extensible, table="journal_entry", schema="accounting"):
     voided_by_id = uuid_or_none()
     void_reason = text_or_none()
     constraints = (
+        CheckConstraint("status IN ('draft', 'posted', 'voided')", name="journal_entry_status_check"),
         unique("entity_id", "number", where="number IS NOT NULL"),
         unique("source_key", where="source_key IS NOT NULL"),
         index("reference_id", where="reference_id IS NOT NULL"),
@@ -90,6 +96,19 @@ class JournalLine(Tenanted, table="journal_line", schema="accounting", append_on
     original_amount = decimal(nullable=True)
     original_currency = text_or_none()
     constraints = (
+        CheckConstraint(
+            "debit >= 0 AND credit >= 0 AND (debit > 0) <> (credit > 0)", name="journal_line_one_side_check"
+        ),
+        ForeignKeyConstraint(
+            ["tenant_id", "entry_id"],
+            ["accounting.journal_entry.tenant_id", "accounting.journal_entry.id"],
+            name="journal_line_entry_fkey",
+        ),
+        ForeignKeyConstraint(
+            ["tenant_id", "account_id"],
+            ["accounting.account.tenant_id", "accounting.account.id"],
+            name="journal_line_account_fkey",
+        ),
         index("entry_id"),
         index("account_id", "date", "id"),
     )
