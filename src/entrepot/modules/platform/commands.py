@@ -9,6 +9,7 @@ from entrepot.kernel import numbers
 from entrepot.kernel.commands import command
 from entrepot.kernel.ctx import Ctx
 from entrepot.kernel.db import view
+from entrepot.kernel.fields import KINDS
 from entrepot.modules.platform import rules
 from entrepot.modules.platform.events import (
     FieldAdded,
@@ -61,7 +62,7 @@ async def add_field(
 ) -> UUID:
     """Give a kind of object a field of the tenant's own. It shows in API, lists, forms, filters, exports and audit."""
     rules.check_name(name)
-    rules.check_kind(kind, choices)
+    rules.check_kind(kind, choices, KINDS)
     await _extensible(ctx, object)
     field_id = await ctx.add(
         FieldDefinitionRow,

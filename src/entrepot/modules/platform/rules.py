@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 
-from entrepot.kernel.fields import KINDS
 from entrepot.pure.errors import Invalid
 
 NAME = re.compile(r"^[a-z][a-z0-9_]{0,39}$")
@@ -17,9 +17,10 @@ def check_name(name: str, field: str = "name") -> str:
     return name
 
 
-def check_kind(kind: str, choices: list[str]) -> None:
-    if kind not in KINDS:
-        raise Invalid.field("kind", "must be one of {allowed}", allowed=list(KINDS))
+def check_kind(kind: str, choices: list[str], known: Sequence[str]) -> None:
+    """A kind of field must be known, and a choice have something to choose from."""
+    if kind not in known:
+        raise Invalid.field("kind", "must be one of {allowed}", allowed=list(known))
     if kind == "choice" and not choices:
         raise Invalid.field("choices", "a choice needs something to choose from")
     if len(set(choices)) != len(choices) or any(not c.strip() for c in choices):
