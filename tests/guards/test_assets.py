@@ -114,9 +114,8 @@ def test_static_check_bites(tmp_path: Path, name: str, text: str, problem: str):
     assert problem in source_problems(tmp_path / name)
 
 
+@pytest.mark.skipif(shutil.which("git") is None or not (ROOT / ".git").exists(), reason="is about a checkout")
 def test_built_files_and_packages_stay_out_of_the_repository():
-    if shutil.which("git") is None or not (ROOT / ".git").exists():
-        pytest.skip("not a checkout")
     paths = ["src/entrepot/kernel/ui/static/built/app.js", "node_modules/x/index.js"]
     ignored = subprocess.run(["git", "check-ignore", *paths], cwd=ROOT, capture_output=True, text=True, check=False)
     assert ignored.stdout.split() == paths
@@ -127,9 +126,8 @@ def test_icons_are_listed_once_in_order():
     assert names == sorted(set(names))
 
 
+@pytest.mark.skipif(not build.NODE_MODULES.is_dir(), reason="is about installed packages")
 def test_every_icon_exists_in_the_icon_set():
-    if not build.NODE_MODULES.is_dir():
-        pytest.skip("the packages are not installed")
     names = build.icon_names()
     assert build.sprite(names).count("<symbol ") == len(names)
 
