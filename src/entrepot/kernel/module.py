@@ -21,6 +21,11 @@ from entrepot.pure.states import Machine
 
 KERNEL_EVENTS: tuple[type[Event], ...] = (*status.EVENTS, *replay.EVENTS)
 
+KERNEL_PERMISSIONS = {
+    "system.view": "See the audit trail, events and jobs",
+    "system.edit": "Retry jobs and events",
+}
+
 
 @dataclass(frozen=True)
 class Stateful:
@@ -96,7 +101,8 @@ class Module:
     settings: Sequence[Setting] = ()
     series: Sequence[Series] = ()
     reports: Sequence[Report] = ()
-    importers: dict[str, Any] = field(default_factory=dict)
+    importers: dict[str, Callable[..., Awaitable[Any]]] = field(default_factory=dict)
+    checks: Sequence[Callable[..., Awaitable[list[str]]]] = ()
     documents: dict[str, Any] = field(default_factory=dict)
     jobs: Sequence[Callable[..., Awaitable[Any]]] = ()
     seed: Callable[..., Awaitable[Any]] | None = None
@@ -170,7 +176,9 @@ class Catalogue:
                     raise WiringError(f"two events are called {kind.event_name}")
                 self.events[kind.event_name] = kind
                 self.aliases.update(dict.fromkeys(kind.event_aliases, kind.event_name))
-        self.permissions = {p: text for module in everything for p, text in module.all_permissions().items()}
+        self.permissions = dict(KERNEL_PERMISSIONS)
+        for module in everything:
+            self.permissions.update(module.all_permissions())
         self.machines: dict[str, Stateful] = {}
         for module in modules:
             for stateful in module.machines:

@@ -41,5 +41,6 @@ module = Module(
         )
     ],
     series=[Series("journal_entry", "JE-{year}-{number}", 6)],
+    checks=[queries.balances_equal_recount],
     reports=[Report("trial-balance", "Trial balance", "reports.financial", queries.trial_balance)],
 )

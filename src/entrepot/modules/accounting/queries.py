@@ -207,6 +207,16 @@ async def trial_balance(ctx: Ctx, as_of: date | None = None, entity: UUID | None
     return await ctx.rows(TrialRow, _TRIAL, day.year, day.month, day, entity, as_of is None)
 
 
+async def balances_equal_recount(ctx: Ctx) -> list[str]:
+    """Every kept balance that differs from a recount of its lines, and every entry that does not balance; there must
+    never be one."""
+    wrong = await ctx.connection.fetch(_DIFFERENCES)
+    unbalanced = await ctx.connection.fetch(_UNBALANCED)
+    return [f"balance {row['year']}-{row['month']:02d} of account {row['account_id']}" for row in wrong] + [
+        f"entry {row['entry_id']} does not balance" for row in unbalanced
+    ]
+
+
 # ── offered ──
 
 
@@ -249,4 +259,16 @@ WITH moved AS (
 SELECT a.code, a.name, greatest(s.balance, 0), greatest(-s.balance, 0)
 FROM summed s JOIN accounting.account a ON a.id = s.account_id
 WHERE s.balance <> 0 ORDER BY a.code
+"""
+_DIFFERENCES = """
+SELECT coalesce(b.account_id, l.account_id) AS account_id, coalesce(b.year, l.year) AS year,
+       coalesce(b.month, l.month) AS month
+FROM accounting.account_balance b FULL JOIN (
+    SELECT entity_id, account_id, extract(year FROM date)::bigint AS year, extract(month FROM date)::bigint AS month,
+           sum(debit) AS debit, sum(credit) AS credit
+    FROM accounting.journal_line GROUP BY 1, 2, 3, 4) l USING (entity_id, account_id, year, month)
+WHERE coalesce(b.debit, 0) <> coalesce(l.debit, 0) OR coalesce(b.credit, 0) <> coalesce(l.credit, 0) LIMIT 100
+"""
+_UNBALANCED = """
+SELECT entry_id FROM accounting.journal_line GROUP BY entry_id HAVING sum(debit) <> sum(credit) LIMIT 100
 """

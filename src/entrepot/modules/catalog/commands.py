@@ -12,7 +12,7 @@ from entrepot.kernel.commands import command
 from entrepot.kernel.ctx import Ctx
 from entrepot.kernel.db import view
 from entrepot.modules.catalog import rules
-from entrepot.modules.catalog.contract import ProductKind
+from entrepot.modules.catalog.contract import ProductKind, Wanted
 from entrepot.modules.catalog.events import (
     PriceChanged,
     ProductArchived,
@@ -90,6 +90,24 @@ async def create_products(ctx: Ctx, products: list[NewProduct]) -> list[UUID]:
     for head, variant in zip(heads, first_variants, strict=True):
         ctx.emit(ProductCreated(product_id=head["id"], name=head["name"], kind=head["kind"], skus=[variant["sku"]]))
     return ids
+
+
+async def ensure(ctx: Ctx, batch: UUID, products: list[Wanted]) -> list[str]:
+    known = {
+        row["sku"]
+        for row in await ctx.connection.fetch(
+            "SELECT sku FROM catalog.variant WHERE sku = ANY($1)", [product.sku for product in products]
+        )
+    }
+    fresh = {product.sku: product for product in products if product.sku not in known}
+    await create_products(
+        ctx,
+        [
+            NewProduct(name=p.name, sku=p.sku, price=p.price, tax_category=p.tax_category, kind=p.kind, cost=p.cost)
+            for p in fresh.values()
+        ],
+    )
+    return list(fresh)
 
 
 @command(needs="products.edit")

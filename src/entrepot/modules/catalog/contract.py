@@ -5,8 +5,8 @@ from uuid import UUID
 
 import msgspec
 
-from entrepot.pure.facade import Facade, ask
-from entrepot.pure.money import Money
+from entrepot.pure.facade import Facade, ask, tell
+from entrepot.pure.money import Money, NonNegativeMoney
 
 
 class ProductKind(StrEnum):
@@ -33,8 +33,24 @@ class VariantCard(msgspec.Struct, frozen=True):
     active: bool
 
 
+class Wanted(msgspec.Struct, frozen=True):
+    """A product that must exist, as an import needs it."""
+
+    sku: str
+    name: str
+    price: NonNegativeMoney
+    tax_category: str = "standard"
+    kind: ProductKind = ProductKind.stocked
+    cost: NonNegativeMoney | None = None
+
+
 class Catalog(Facade, name="catalog"):
     @ask
     async def variants(self, skus: list[str], ids: list[UUID]) -> list[VariantCard]:
         """The variants with these SKUs or ids; what is not there is simply missing from the answer."""
+        raise AssertionError
+
+    @tell()
+    async def ensure(self, batch: UUID, products: list[Wanted]) -> list[str]:
+        """Create the products whose SKU is not there yet; returns the SKUs that were created."""
         raise AssertionError

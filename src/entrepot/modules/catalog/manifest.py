@@ -21,7 +21,7 @@ module = Module(
     queries=queries,
     routes=api.routes,
     records=[Record(tables.Category, needs="products", path="/categories")],
-    offers=[offer(Catalog, queries.variants)],
+    offers=[offer(Catalog, queries.variants, commands.ensure)],
     machines=[
         Stateful(
             rules.PRODUCT,

@@ -1,9 +1,10 @@
 """Identity in one value."""
 
-from entrepot.kernel.access import Access
+from entrepot.kernel.access import Access, LogIn
 from entrepot.kernel.facade import offer
 from entrepot.kernel.module import Module
-from entrepot.modules.identity import api, commands, events, queries, tables
+from entrepot.modules.identity import api, commands, events, pages, queries, tables
+from entrepot.modules.identity.commands import sessions
 from entrepot.modules.identity.contract import Identity
 
 module = Module(
@@ -22,8 +23,10 @@ module = Module(
     commands=commands,
     queries=queries,
     routes=api.routes,
+    pages=pages.pages,
     offers=[
         offer(Access, queries.authenticate, queries.tenant, queries.tenants),
+        offer(LogIn, sessions.open_browser, sessions.close),
         offer(Identity, queries.entity, queries.entities, queries.names),
     ],
 )

@@ -149,6 +149,22 @@ async def me(ctx: Ctx) -> Me:
     )
 
 
+async def default_entity(ctx: Ctx) -> UUID:
+    """The business entity of the tenant that is meant when none is named."""
+    found = await ctx.value("SELECT default_entity_id FROM identity.tenant WHERE id = $1", ctx.tenant_id)
+    if found is None:
+        raise NotFound("there is no such {what}", what="tenant")
+    return UUID(int=found.int)
+
+
+async def entity_by_code(ctx: Ctx, code: str) -> UUID:
+    """The business entity with this code; letter case does not count."""
+    found = await ctx.value("SELECT id FROM identity.business_entity WHERE lower(code) = lower($1)", code)
+    if found is None:
+        raise NotFound("there is no such {what}", what="business entity")
+    return UUID(int=found.int)
+
+
 # ── offered ──
 
 

@@ -28,6 +28,7 @@ module = Module(
             stocking.receive,
         )
     ],
+    checks=[queries.levels_equal_ledger],
     schedules=[Schedule("*/5 * * * *", reserving.expire_reservations)],
     settings=[
         Setting(

@@ -144,6 +144,12 @@ async def check_availability(ctx: Ctx, skus: list[str], warehouse_id: UUID | Non
     return await available(ctx, warehouse_id or await default_warehouse(ctx, ctx.entity_id), skus[:1000])
 
 
+async def levels_equal_ledger(ctx: Ctx) -> list[str]:
+    """Every level that differs from the sum of its ledger lines; there must never be one."""
+    rows = await ctx.connection.fetch(_DIFFERENCES)
+    return [f"{row['sku']}: level {row['on_hand']}, ledger {row['counted']}" for row in rows]
+
+
 # ── offered ──
 
 
@@ -174,4 +180,12 @@ def _as_ids(text: str) -> list[UUID]:
 _AVAILABLE = """
 SELECT u.sku, coalesce(l.on_hand - l.reserved, 0), coalesce(l.on_hand, 0), coalesce(l.reserved, 0)
 FROM unnest($2::text[]) AS u(sku) LEFT JOIN inventory.stock_level l ON l.warehouse_id = $1 AND l.sku = u.sku
+"""
+
+_DIFFERENCES = """
+SELECT coalesce(l.sku, m.sku) AS sku, l.on_hand, m.counted FROM inventory.stock_level l
+FULL JOIN (SELECT warehouse_id, sku, sum(quantity) AS counted, sum(value) AS value
+           FROM inventory.stock_ledger GROUP BY warehouse_id, sku) m USING (warehouse_id, sku)
+WHERE coalesce(l.on_hand, 0) <> coalesce(m.counted, 0) OR coalesce(l.value, 0) <> coalesce(m.value, 0)
+ORDER BY 1 LIMIT 100
 """

@@ -2,8 +2,10 @@
 
 from entrepot.kernel.facade import offer
 from entrepot.kernel.module import Module, Report, Series, Setting, Stateful
-from entrepot.modules.orders import api, commands, events, queries, rules, tables
+from entrepot.modules.orders import api, commands, events, queries, tables
+from entrepot.modules.orders.commands import importing
 from entrepot.modules.orders.contract import Orders
+from entrepot.modules.orders.rules import selling as rules
 
 module = Module(
     name="orders",
@@ -36,5 +38,6 @@ module = Module(
         )
     ],
     series=[Series("order", "ORD-{year}-{number}", 4)],
+    importers={"orders": importing.import_orders},
     reports=[Report("sales", "Sales", "orders.view", queries.sales_report)],
 )

@@ -14,7 +14,7 @@ from entrepot.kernel.ctx import Ctx
 from entrepot.kernel.db import extended, view
 from entrepot.kernel.lists import Listing
 from entrepot.modules.orders.contract import OrderCard
-from entrepot.modules.orders.rules import OrderState
+from entrepot.modules.orders.rules.selling import OrderState
 from entrepot.modules.orders.tables import Order, OrderLine
 from entrepot.modules.payments.contract import Paid, Payments
 from entrepot.pure.errors import Invalid

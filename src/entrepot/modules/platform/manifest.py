@@ -4,7 +4,7 @@ from entrepot.kernel.facade import offer
 from entrepot.kernel.fields import FieldBook
 from entrepot.kernel.module import Module, Series, Setting
 from entrepot.kernel.settings import Kept
-from entrepot.modules.platform import api, commands, events, queries, tables
+from entrepot.modules.platform import api, commands, events, pages, queries, tables
 
 module = Module(
     name="platform",
@@ -23,6 +23,7 @@ module = Module(
     commands=commands,
     queries=queries,
     routes=api.routes,
+    pages=pages.pages,
     offers=[offer(Kept, queries.given), offer(FieldBook, queries.definitions)],
     settings=[
         Setting("platform.entity_code", str, "", "Short code in numbers", "general", ("entity",)),
@@ -38,6 +39,7 @@ module = Module(
         ),
     ],
     series=[
+        Series("invoice", "INV-{year}-{number}", 5),
         Series("quote", "QUO-{year}-{number}", 5),
         Series("work_order", "WO-{year}-{number}", 5),
         Series("support_ticket", "SUP-{year}-{number}", 5),

@@ -7,6 +7,7 @@ from uuid import UUID
 
 import msgspec
 
+from entrepot.kernel.access import Opened
 from entrepot.kernel.commands import command
 from entrepot.kernel.ctx import NIL, SYSTEM, Caller, Ctx, unit
 from entrepot.kernel.house import House
@@ -14,7 +15,7 @@ from entrepot.modules.identity import rules
 from entrepot.modules.identity.commands.people import verify_secret
 from entrepot.modules.identity.events import UserLoggedIn
 from entrepot.modules.identity.tables import LoginFailure, Session
-from entrepot.pure.errors import Denied, Invalid, Refusal, Unauthenticated
+from entrepot.pure.errors import Denied, Invalid, NotFound, Refusal, Unauthenticated
 from entrepot.pure.ids import unshort
 
 
@@ -62,6 +63,30 @@ async def log_out(ctx: Ctx) -> None:
         ctx.now,
     )
     ctx.house.forget(ctx.tenant_id)
+
+
+async def open_browser(ctx: Ctx, email: str, password: str, tenant: str | None, code: str | None) -> Opened:
+    user = await prove(ctx.house, ctx.caller, email, password, tenant)
+    token = await open_session(ctx.house, ctx.caller, user.tenant_id, user.id, "browser", rules.BROWSER_FOR)
+    return Opened(token.access_token, token.expires_in)
+
+
+async def close(ctx: Ctx, credential: str) -> None:
+    await ctx.run(
+        "UPDATE identity.session SET revoked_at = $2 WHERE secret_hash = $1 AND revoked_at IS NULL",
+        rules.fingerprint(credential),
+        ctx.now,
+    )
+    ctx.house.forget(ctx.tenant_id)
+
+
+async def token_for(house: House, tenant_id: UUID, email: str | None) -> str:
+    """A token for a script of who runs the house: of the user with this address, or of an administrator."""
+    async with unit(house, tenant_id, SYSTEM, read_only=True) as ctx:
+        user_id = await ctx.value(_ANY_ADMIN if email is None else _BY_EMAIL, *([] if email is None else [email]))
+    if user_id is None:
+        raise NotFound("there is no such {what}", what="user")
+    return (await open_session(house, Caller(), tenant_id, user_id, "access", rules.ACCESS_FOR)).access_token
 
 
 class Known(msgspec.Struct, frozen=True):
@@ -140,3 +165,8 @@ WHERE lower(u.email) = lower($1) AND ($2::text IS NULL OR t.slug = $2 OR t.id::t
 _FAILURES = """
 SELECT count(*), min(at) FROM identity.login_failure WHERE email = $1 AND at > $2
 """
+_ANY_ADMIN = """
+SELECT u.id FROM identity.user_account u JOIN identity.role r ON r.code = ANY(u.roles)
+WHERE u.active AND '*' = ANY(r.permissions) ORDER BY u.created_at LIMIT 1
+"""
+_BY_EMAIL = "SELECT id FROM identity.user_account WHERE lower(email) = lower($1) AND active"

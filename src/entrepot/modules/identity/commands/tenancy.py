@@ -21,6 +21,7 @@ async def create_tenant(
     name: str,
     *,
     entity_code: str = "MAIN",
+    entity_name: str = "",
     country: str = "NL",
     currency: str = "EUR",
     tenant_id: UUID | None = None,
@@ -40,7 +41,7 @@ async def create_tenant(
         ctx.entity_id = entity_id
         await ctx.add(Role, code="admin", name="Administrator", permissions=["*"])
         ctx.emit(TenantCreated(tenant_id=tenant_id, slug=slug, name=name))
-        await _add_entity(ctx, entity_id, entity_code, name, country, currency)
+        await _add_entity(ctx, entity_id, entity_code, entity_name or name, country, currency)
     return tenant_id
 
 

@@ -16,9 +16,9 @@ from entrepot.kernel.ctx import Again, Ctx
 from entrepot.modules.catalog.contract import Catalog, ProductKind, VariantCard
 from entrepot.modules.identity.contract import Identity
 from entrepot.modules.inventory.contract import Inventory, Take, Taken, Want
-from entrepot.modules.orders import rules
 from entrepot.modules.orders.events import OrderCompleted, Settled, Sold
-from entrepot.modules.orders.rules import OrderState, Priced, SaleLine, SalePayment
+from entrepot.modules.orders.rules import selling as rules
+from entrepot.modules.orders.rules.selling import OrderState, Priced, SaleLine, SalePayment
 from entrepot.modules.orders.tables import Order, OrderLine
 from entrepot.modules.payments.contract import Payments, Tender
 from entrepot.modules.tax.contract import RateCard, Tax

@@ -1,0 +1,205 @@
+"""Sales of another till come in from a file, as a declared mapping says; doing it again adds nothing."""
+
+from __future__ import annotations
+
+import csv
+import gzip
+import io
+from collections.abc import AsyncIterator, Callable, Iterator
+from contextlib import asynccontextmanager
+from datetime import UTC, datetime
+from decimal import Decimal
+from pathlib import Path
+from typing import Any, TextIO
+from uuid import UUID
+from zoneinfo import ZoneInfo
+
+import msgspec
+
+from entrepot.kernel.ctx import SYSTEM, Again, Ctx, unit
+from entrepot.kernel.house import House
+from entrepot.modules.catalog.contract import Catalog, Wanted
+from entrepot.modules.inventory.contract import Cost, Inventory
+from entrepot.modules.orders.commands.selling import PosSale, Sale, ring_up
+from entrepot.modules.orders.rules.mapping import Mapping, read_mapping, read_row
+from entrepot.modules.orders.rules.selling import SaleLine, SalePayment
+from entrepot.modules.payments.contract import PaymentMethod
+from entrepot.pure.errors import Invalid, Refusal
+from entrepot.pure.ids import derived_id
+
+BATCH = 400
+
+
+class RefusedRow(msgspec.Struct, frozen=True):
+    """A row of the file that did not come in, and why; rows are counted from 1, the header not."""
+
+    row: int
+    reason: str
+
+
+class Imported(msgspec.Struct):
+    """What an import did."""
+
+    rows: int = 0
+    documents: int = 0
+    created: int = 0
+    repeated: int = 0
+    products: int = 0
+    refused: list[RefusedRow] = []
+
+
+class Document(msgspec.Struct):
+    """The lines of one sale, with the rows they stand in."""
+
+    key: str
+    placed_at: datetime
+    lines: list[SaleLine] = []
+    rows: list[int] = []
+
+
+Told = Callable[[int, int], None]
+
+
+async def import_orders(
+    house: House,
+    tenant_id: UUID,
+    file: Path,
+    mapping_file: Path,
+    *,
+    entity_id: UUID | None = None,
+    told: Told = lambda _done, _all: None,
+) -> Imported:
+    """Bring the sales of a file in, some hundred at a time, each batch in a transaction of its own.
+
+    Whatever ends it (a kill included), starting again goes on where it was: a sale's id follows from the mapping's
+    name and the document's number, so nothing is lost and nothing comes in twice."""
+    mapping = _mapping(mapping_file)
+    result = Imported()
+    documents, items = _collect(file, mapping, result)
+    result.documents = len(documents)
+    async with _own_unit(house, tenant_id, entity_id) as ctx:
+        await _make_products(ctx, mapping, items, documents, result)
+    for start in range(0, len(documents), BATCH):
+        await _bring_in(house, tenant_id, entity_id, mapping, documents[start : start + BATCH], result)
+        told(min(start + BATCH, len(documents)), len(documents))
+    result.refused.sort(key=lambda refused: refused.row)
+    return result
+
+
+def _collect(file: Path, mapping: Mapping, result: Imported) -> tuple[list[Document], dict[str, Wanted]]:
+    """Read the whole file: the rows of a document need not stand together."""
+    documents: dict[str, Document] = {}
+    items: dict[str, Wanted] = {}
+    zone = ZoneInfo(mapping.constants.timezone)
+    with _open(file, mapping) as stream:
+        for number, cells in enumerate(_rows(stream, mapping), start=1):
+            result.rows = number
+            try:
+                reason = mapping.skipped(cells)
+                if reason is not None:
+                    raise Invalid(reason)
+                row = read_row(mapping, cells)
+            except Refusal as refusal:
+                result.refused.append(RefusedRow(number, str(refusal)))
+                continue
+            items.setdefault(row.sku, Wanted(row.sku, row.name, row.unit_price, mapping.products.tax_category))
+            document = documents.get(row.document)
+            if document is None:
+                placed_at = row.at.replace(tzinfo=zone).astimezone(UTC)
+                document = documents[row.document] = Document(row.document, placed_at, [], [])
+            document.lines.append(SaleLine(sku=row.sku, quantity=row.quantity, unit_price=row.unit_price))
+            document.rows.append(number)
+    return list(documents.values()), items
+
+
+async def _make_products(
+    ctx: Ctx, mapping: Mapping, items: dict[str, Wanted], documents: list[Document], result: Imported
+) -> None:
+    """The products of the file, with the stock they were sold from when the mapping says so."""
+    if not mapping.products.create or not items:
+        return
+    made = await ctx.of(Catalog).ensure(_reference(ctx, mapping, "products"), list(items.values()))
+    result.products = len(made)
+    opening = mapping.products.opening_stock
+    if opening > 0:
+        share = mapping.products.cost_percent / Decimal(100)
+        goods = [
+            Cost(sku, opening, (items[sku].price * share * opening).quantize(Decimal("0.01"))) for sku in sorted(items)
+        ]
+        inventory = ctx.of(Inventory)
+        warehouse = await inventory.default_warehouse(ctx.entity_id)
+        first = min((document.placed_at for document in documents), default=ctx.now)
+        await inventory.receive(_reference(ctx, mapping, "opening stock"), warehouse, goods, first)
+
+
+async def _bring_in(
+    house: House,
+    tenant_id: UUID,
+    entity_id: UUID | None,
+    mapping: Mapping,
+    documents: list[Document],
+    result: Imported,
+) -> None:
+    while True:
+        try:
+            async with _own_unit(house, tenant_id, entity_id) as ctx:
+                sales = [_sale(ctx, mapping, document) for document in documents]
+                outcomes = await ring_up(ctx, sales)
+            break
+        except Again:
+            continue
+    for document, outcome in zip(documents, outcomes, strict=True):
+        if outcome.refusal is not None:
+            result.refused += [RefusedRow(row, _why(outcome.refusal)) for row in document.rows]
+        elif outcome.repeated:
+            result.repeated += 1
+        else:
+            result.created += 1
+
+
+def _sale(ctx: Ctx, mapping: Mapping, document: Document) -> Sale:
+    client_id = f"{mapping.name}:{document.key}"
+    pos = PosSale(
+        lines=document.lines,
+        payments=[SalePayment(method=PaymentMethod(mapping.constants.payment))],
+        client_id=client_id,
+        store_id=mapping.constants.store or None,
+        terminal_id=mapping.constants.terminal or None,
+        metadata={"source": mapping.name, "document": document.key},
+    )
+    order_id = derived_id(ctx.tenant_id, f"pos:{client_id}")
+    return Sale(order_id, pos, document.placed_at, mapping.products.oversell, price_free=True)
+
+
+def _why(refusal: Refusal) -> str:
+    missing: Any = refusal.facts.get("available")
+    return f"{refusal} ({', '.join(m['sku'] for m in missing)})" if missing else str(refusal)
+
+
+def _reference(ctx: Ctx, mapping: Mapping, what: str) -> UUID:
+    return derived_id(ctx.tenant_id, f"import:{mapping.name}:{what}")
+
+
+@asynccontextmanager
+async def _own_unit(house: House, tenant_id: UUID, entity_id: UUID | None) -> AsyncIterator[Ctx]:
+    async with unit(house, tenant_id, SYSTEM, entity_id=entity_id) as ctx:
+        yield ctx
+
+
+def _mapping(file: Path) -> Mapping:
+    return read_mapping(file.read_text(encoding="utf-8"))
+
+
+def _open(file: Path, mapping: Mapping) -> TextIO:
+    if file.suffix == ".gz":
+        return io.TextIOWrapper(gzip.open(file), encoding=mapping.file.encoding, newline="")
+    return file.open(encoding=mapping.file.encoding, newline="")
+
+
+def _rows(stream: TextIO, mapping: Mapping) -> Iterator[dict[str, str]]:
+    reader = csv.DictReader(stream, delimiter=mapping.file.delimiter)
+    missing = [name for name in mapping.columns.named() if name not in (reader.fieldnames or [])]
+    if missing:
+        raise Invalid.field("columns", "the file has no column {column}", column=", ".join(missing))
+    for row in reader:
+        yield {name: value or "" for name, value in row.items() if isinstance(value, str) or value is None}

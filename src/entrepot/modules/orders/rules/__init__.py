@@ -1,0 +1,1 @@
+"""Rules of orders: their life, what a sale costs, and what a mapping of foreign sales may say."""
