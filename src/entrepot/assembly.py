@@ -13,7 +13,7 @@ from uuid import UUID
 import asyncpg
 
 import entrepot.modules
-from entrepot.kernel import migrate, pages
+from entrepot.kernel import logs, migrate, pages
 from entrepot.kernel.config import Config
 from entrepot.kernel.ctx import utc_now
 from entrepot.kernel.database import Database, Databases
@@ -93,6 +93,7 @@ async def build(
     told: Callable[[str], None] = lambda _: None,
 ) -> tuple[House, Web]:
     """One process with every module, or the one service of the topology that the configuration names."""
+    logs.configure(config)
     everything = module_names()
     far: dict[str, Send] = {}
     here, database = everything, config.database_name

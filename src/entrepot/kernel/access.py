@@ -4,13 +4,17 @@ from __future__ import annotations
 
 import time
 from collections import OrderedDict
+from datetime import datetime
 from uuid import UUID
 
 import msgspec
+import structlog
 
 from entrepot.kernel.ctx import Actor
 from entrepot.pure.errors import TooMany
-from entrepot.pure.facade import Facade, ask
+from entrepot.pure.facade import Facade, ask, tell
+
+logger = structlog.get_logger("entrepot.access")
 
 
 class Principal(msgspec.Struct, frozen=True, kw_only=True):
@@ -65,11 +69,51 @@ class Access(Facade, name="access"):
         raise AssertionError
 
 
+class Opened(msgspec.Struct, frozen=True):
+    """A session of a browser: the credential for its cookie, and how many seconds it lasts."""
+
+    credential: str
+    lasts: int
+
+
+class LogIn(Facade, name="log_in"):
+    """How a browser gets in and out. Asked in no tenant: the credential that comes back names it."""
+
+    @tell()
+    async def open_browser(self, email: str, password: str, tenant: str | None, code: str | None) -> Opened:
+        """A session for this address and password; refuses with Unauthenticated, TooMany, or Invalid(field=code)
+        where a second factor is missing."""
+        raise AssertionError
+
+    @tell()
+    async def close(self, credential: str) -> None:
+        """End the session of this credential."""
+        raise AssertionError
+
+
+class Notice(msgspec.Struct, frozen=True, kw_only=True):
+    """Something a user should know, with the page it is about."""
+
+    title: str
+    text: str
+    at: datetime
+    path: str = ""
+    unread: bool = False
+
+
+class Notices(Facade, name="notices"):
+    """What the bell of the pages shows; offered by the module that keeps notifications, where there is one."""
+
+    @ask
+    async def latest(self, limit: int) -> list[Notice]:
+        """The newest notices of the actor."""
+        raise AssertionError
+
+
 class Throttle:
     """So many a minute, smoothly (generic cell rate algorithm): a burst may use the whole minute's share at once.
 
-    Kept in this process. Behind several processes each lets its share through; the shared counter of the
-    distributed shape replaces it."""
+    `take` counts in this process alone; `count` in what the processes share, where there is something."""
 
     def __init__(self, per_minute: int, *, remembered: int = 100_000) -> None:
         self.interval = 60.0 / per_minute if per_minute else 0.0
@@ -89,6 +133,64 @@ class Throttle:
         self._free_at.move_to_end(key)
         while len(self._free_at) > self.remembered:
             self._free_at.popitem(last=False)
+
+    async def count(self, key: str) -> None:
+        """Count one among all processes; refuses with TooMany(retry_after=seconds)."""
+        self.take(key)
+
+
+class SharedThrottle(Throttle):
+    """The same, counted in Redis for every process. When Redis cannot be reached each process counts for itself:
+    a limit that is too generous for a while is better than an outage."""
+
+    def __init__(self, per_minute: int, redis_url: str, name: str) -> None:
+        super().__init__(per_minute)
+        from redis.asyncio import Redis
+
+        self.name = name
+        self._redis = Redis.from_url(redis_url, socket_timeout=0.5, socket_connect_timeout=0.5)
+        self._script = self._redis.register_script(_SHARED)
+        self._rest_until = 0.0
+
+    async def count(self, key: str) -> None:
+        if not self.interval:
+            return
+        if time.monotonic() < self._rest_until:
+            self.take(key)
+            return
+        from redis.exceptions import RedisError
+
+        try:
+            wait = int(await self._script(keys=[f"entrepot:{self.name}:{key}"], args=[self.interval]))
+        except (RedisError, OSError, TimeoutError) as error:
+            logger.warning("throttle.alone", error=repr(error))
+            self._rest_until = time.monotonic() + 1.0
+            self.take(key)
+            return
+        if wait:
+            raise TooMany("too many requests; try again in {retry_after} seconds", retry_after=wait)
+
+    async def close(self) -> None:
+        await self._redis.aclose()
+
+
+def throttle(per_minute: int, redis_url: str, name: str) -> Throttle:
+    """A throttle shared through Redis where the configuration names one."""
+    return SharedThrottle(per_minute, redis_url, name) if redis_url else Throttle(per_minute)
+
+
+# The generic cell rate algorithm once more, by the clock of Redis. The time is kept as whole microseconds, because
+# Redis turns the numbers of a script into integers.
+_SHARED = """
+local clock = redis.call('TIME')
+local now = clock[1] * 1000000 + clock[2]
+local interval = math.ceil(tonumber(ARGV[1]) * 1000000)
+local free_at = math.max(tonumber(redis.call('GET', KEYS[1]) or 0), now) + interval
+local wait = free_at - now - 60000000
+if wait > 0 then return math.max(1, math.ceil(wait / 1000000)) end
+redis.call('SET', KEYS[1], string.format('%.0f', free_at), 'PX', math.ceil((free_at - now) / 1000) + 1000)
+return 0
+"""
 
 
 class PrincipalCache:

@@ -17,11 +17,12 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from entrepot.kernel import facade, idempotency
-from entrepot.kernel.access import Access, Principal, PrincipalCache, Throttle
+from entrepot.kernel.access import Access, Principal, PrincipalCache, throttle
 from entrepot.kernel.commands import describe
 from entrepot.kernel.ctx import NIL, SYSTEM, Again, Caller, Ctx, unit
 from entrepot.kernel.i18n import pick_locale, translate
 from entrepot.kernel.lists import EXPORT_LIMIT, Listing, read_page
+from entrepot.kernel.logs import about
 from entrepot.kernel.preview import Preview, previewed
 from entrepot.kernel.routes import Route
 from entrepot.kernel.sheets import SHEETS
@@ -78,6 +79,9 @@ _AT = re.compile(r" - at `\$(?P<path>[^`]*)`$")
 encode = msgspec.json.Encoder(decimal_format="string").encode
 logger = structlog.get_logger("entrepot.http")
 
+# How a browser is shown a problem: the pages answer and say True, or leave it to JSON.
+Present = Callable[["Exchange", int, str, Headers], Awaitable[bool]]
+
 
 class Web:
     """The application of one house: API, internal calls, pages, health."""
@@ -90,9 +94,10 @@ class Web:
             self.tree.add(route.method, BASE + route.path, Endpoint(self, route).__call__)
         self.mounts: dict[str, Callable[[Scope, Receive, Send], Awaitable[None]]] = {}
         self.cache = PrincipalCache()
-        self.by_address = Throttle(house.config.address_limit)
-        self.by_tenant = Throttle(house.config.tenant_limit)
+        self.by_address = throttle(house.config.address_limit, house.config.redis_url, "address")
+        self.by_tenant = throttle(house.config.tenant_limit, house.config.redis_url, "tenant")
         self.origins = set(house.config.origins())
+        self.present: Present | None = None
         self.trusted = {a.strip() for a in house.config.trusted_proxies.split(",") if a.strip()}
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -105,16 +110,30 @@ class Web:
         if self.prefix and path.startswith(self.prefix):
             path = path[len(self.prefix) :] or "/"
         exchange = Exchange(self, scope, receive, send, path)
-        try:
-            await self._answer(exchange)
-        except Refusal as refusal:
-            await exchange.refuse(refusal)
-        except GONE as error:
-            logger.error("http.unavailable", path=path, error=repr(error), request_id=exchange.request_id)
-            await exchange.unavailable()
-        except Exception:
-            logger.exception("http.failed", path=path, request_id=exchange.request_id)
-            await exchange.failed()
+        started = time.perf_counter()
+        with about(request_id=exchange.request_id, correlation=exchange.caller.correlation):
+            try:
+                await self._answer(exchange)
+            except Refusal as refusal:
+                await exchange.refuse(refusal)
+            except Exception as error:
+                # The driver calls an argument it cannot encode an InterfaceError too; that is our mistake.
+                if isinstance(error, GONE) and not isinstance(error, ValueError):
+                    logger.error("http.unavailable", path=path, error=repr(error))
+                    await exchange.unavailable()
+                else:
+                    logger.exception("http.failed", path=path)
+                    await exchange.failed()
+            finally:
+                logger.info(
+                    "http.request",
+                    method=exchange.method,
+                    path=path[:500],
+                    status=exchange.status,
+                    ms=round((time.perf_counter() - started) * 1000, 1),
+                    address=exchange.address,
+                    tenant=str(exchange.principal.tenant_id) if exchange.principal else None,
+                )
 
     async def _answer(self, exchange: Exchange) -> None:
         if (
@@ -128,10 +147,10 @@ class Web:
         if found is None:
             for start, mounted in self.mounts.items():
                 if exchange.path.startswith(start):
-                    self.by_address.take(exchange.address)
+                    await self.by_address.count(exchange.address)
                     await mounted(exchange.scope, exchange.receive, exchange.send_raw)
                     return
-            self.by_address.take(exchange.address)
+            await self.by_address.count(exchange.address)
             raise NotFound("there is no {path} here", path=exchange.path[:200])
         methods, values = found
         method = "GET" if exchange.method == "HEAD" and "GET" in methods else exchange.method
@@ -175,7 +194,7 @@ class Tree:
 
     def add(self, method: str, path: str, endpoint: Callable[[Exchange], Awaitable[None]]) -> None:
         node, names = self._root, []
-        for part in path.strip("/").split("/"):
+        for part in _parts(path):
             if part.startswith("{"):
                 names.append(part[1:-1])
                 part = "{}"
@@ -186,7 +205,7 @@ class Tree:
         node["names"] = names
 
     def find(self, path: str) -> tuple[dict[str, Any], dict[str, str]] | None:
-        parts = path.strip("/").split("/")
+        parts = _parts(path)
         found = self._walk(self._root, parts, 0, [])
         if found is None:
             return None
@@ -211,6 +230,11 @@ class Tree:
         return None
 
 
+def _parts(path: str) -> list[str]:
+    trimmed = path.strip("/")
+    return trimmed.split("/") if trimmed else []
+
+
 class Exchange:
     """One request and its answer."""
 
@@ -225,6 +249,7 @@ class Exchange:
         self.values: dict[str, str] = {}
         self.principal: Principal | None = None
         self.started = False
+        self.status: int | None = None
         self._send = send
         given = self.header("x-request-id")
         self.request_id = given if _REQUEST_ID.match(given) else new_id().hex
@@ -297,6 +322,7 @@ class Exchange:
 
     async def send(self, status: int, headers: Headers, body: bytes) -> None:
         self.started = True
+        self.status = status
         headers = [
             *headers,
             (b"content-length", str(len(body)).encode()),
@@ -313,6 +339,7 @@ class Exchange:
         """What a mounted application sends, with our headers."""
         if message["type"] == "http.response.start":
             self.started = True
+            self.status = message["status"]
             message["headers"] = [*message.get("headers", []), (b"x-request-id", self.request_id.encode())]
         await self._send(message)
 
@@ -328,7 +355,9 @@ class Exchange:
             headers.append((b"retry-after", str(refusal.facts.get("retry_after", 1)).encode()))
         if status == 401:
             headers.append((b"www-authenticate", b"Bearer"))
-        await self.send(status, headers, encode(problem(refusal, self.locale, self.request_id)))
+        detail = translate(refusal.message, self.locale, refusal.facts)
+        if self.web.present is None or not await self.web.present(self, status, detail, headers):
+            await self.send(status, headers, encode(problem(refusal, self.locale, self.request_id)))
 
     async def not_allowed(self, methods: list[str]) -> None:
         allowed = ", ".join(methods)
@@ -338,20 +367,24 @@ class Exchange:
             translate("this address knows only {allowed}", self.locale, {"allowed": allowed}),
             self.request_id,
         )
-        await self.send(405, [(b"content-type", PROBLEM), (b"allow", allowed.encode())], encode(content))
+        headers = [(b"content-type", PROBLEM), (b"allow", allowed.encode())]
+        if self.web.present is None or not await self.web.present(self, 405, str(content["detail"]), headers):
+            await self.send(405, headers, encode(content))
 
     async def unavailable(self) -> None:
         if not self.started:
             detail = translate("the database cannot be reached; try again in a moment", self.locale, {})
             content = _problem(503, "unavailable", detail, self.request_id)
-            await self.send(503, [(b"content-type", PROBLEM), (b"retry-after", b"2")], encode(content))
+            headers = [(b"content-type", PROBLEM), (b"retry-after", b"2")]
+            if self.web.present is None or not await self.web.present(self, 503, detail, headers):
+                await self.send(503, headers, encode(content))
 
     async def failed(self) -> None:
         if not self.started:
             detail = translate("something went wrong on our side; tell us the request id", self.locale, {})
-            await self.send(
-                500, [(b"content-type", PROBLEM)], encode(_problem(500, "internal", detail, self.request_id))
-            )
+            headers = [(b"content-type", PROBLEM)]
+            if self.web.present is None or not await self.web.present(self, 500, detail, headers):
+                await self.send(500, headers, encode(_problem(500, "internal", detail, self.request_id)))
 
     def _address(self) -> str:
         client = self.scope.get("client")
@@ -381,7 +414,7 @@ class Endpoint:
 
     async def __call__(self, exchange: Exchange) -> None:
         web, route = self.web, self.route
-        web.by_address.take(exchange.address)
+        await web.by_address.count(exchange.address)
         if route.public:
             principal = None
         else:
@@ -390,7 +423,7 @@ class Endpoint:
                 same_origin(exchange)
             principal = exchange.principal = await web.principal(exchange, credential)
             await web.agree(exchange, principal)
-            web.by_tenant.take(f"{principal.tenant_id}{principal.actor_id}")
+            await web.by_tenant.count(f"{principal.tenant_id}{principal.actor_id}")
         with self.house.metrics.timed(self.operation):
             if route.kind == "listing":
                 await self._list(exchange, principal)
@@ -712,7 +745,3 @@ async def _lifespan(receive: Receive, send: Send) -> None:
         elif message["type"] == "lifespan.shutdown":
             await send({"type": "lifespan.shutdown.complete"})
             return
-
-
-def now_ms() -> float:
-    return time.perf_counter() * 1000

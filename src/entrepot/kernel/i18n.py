@@ -22,7 +22,7 @@ _WISH = re.compile(r"(?P<language>[A-Za-z]{1,8})(-[A-Za-z0-9-]*)?\s*(;\s*q=(?P<q
 def messages(locale: str) -> dict[str, str]:
     """Every translated message of a language, from the kernel and all modules."""
     found: dict[str, str] = {}
-    for file in sorted([ROOT / "kernel" / f"{locale}.toml", *ROOT.glob(f"modules/*/{locale}.toml")]):
+    for file in (*sorted(ROOT.glob(f"kernel/**/{locale}.toml")), *sorted(ROOT.glob(f"modules/*/{locale}.toml"))):
         if file.is_file():
             found.update(tomllib.loads(file.read_text(encoding="utf-8")))
     return found

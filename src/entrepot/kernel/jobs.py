@@ -22,6 +22,7 @@ from entrepot.kernel.access import Access
 from entrepot.kernel.commands import describe
 from entrepot.kernel.ctx import NIL, SYSTEM, Caller, Ctx, unit
 from entrepot.kernel.database import Database
+from entrepot.kernel.logs import about
 from entrepot.pure.ids import new_id
 
 if TYPE_CHECKING:
@@ -116,7 +117,8 @@ class Jobs:
                 raise
         if job is None:
             return False
-        await self._run(job)
+        with about(job=job["name"], tenant=str(job["tenant_id"]), correlation=job["correlation"] or ""):
+            await self._run(job)
         return True
 
     async def _run(self, job: Any) -> None:
@@ -134,15 +136,15 @@ class Jobs:
                 if not await ctx.run(_DONE, job["id"], job["attempts"]):
                     raise LostLease
         except LostLease:
-            logger.warning("job.lost", job=job["name"], attempt=job["attempts"])
+            logger.warning("job.lost", attempt=job["attempts"])
         except Exception as error:
-            logger.warning("job.failed", job=job["name"], attempt=job["attempts"], error=repr(error))
+            logger.warning("job.failed", attempt=job["attempts"], error=repr(error))
             wait = timedelta(seconds=float(min(2 ** job["attempts"], 3600)))
             async with unit(self.house, job["tenant_id"], SYSTEM) as ctx:
                 await ctx.run(_FAILED, job["id"], job["attempts"], parking.describe(error), wait, ctx.now)
         else:
             took = round((time.perf_counter() - started) * 1000, 1)
-            logger.info("job.done", job=job["name"], attempt=job["attempts"], ms=took)
+            logger.info("job.done", attempt=job["attempts"], ms=took)
         finally:
             renewing.cancel()
             with contextlib.suppress(asyncio.CancelledError):
@@ -151,7 +153,7 @@ class Jobs:
     async def _renew(self, job: Any) -> None:
         while True:
             await asyncio.sleep(LEASE.total_seconds() / 3)
-            with contextlib.suppress(Exception):
+            try:
                 async with unit(self.house, job["tenant_id"], SYSTEM) as ctx:
                     await ctx.run(
                         "UPDATE kernel.job SET lease_until = now() + $3::interval "
@@ -160,6 +162,9 @@ class Jobs:
                         job["attempts"],
                         LEASE,
                     )
+            except Exception as error:
+                # Two more tries fit into a lease, so that one lost connection does not cost it.
+                logger.warning("job.not_renewed", attempt=job["attempts"], error=repr(error))
 
     async def drain(self) -> int:
         """Run everything that is due now; for tests and commands."""

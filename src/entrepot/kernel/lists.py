@@ -16,6 +16,7 @@ import sqlalchemy as sa
 
 from entrepot.kernel import db
 from entrepot.kernel.ctx import Ctx
+from entrepot.pure.dates import utc
 from entrepot.pure.errors import Invalid, Malformed
 from entrepot.pure.money import parse as parse_decimal
 from entrepot.pure.paging import decode_cursor, encode_cursor
@@ -231,7 +232,7 @@ def _value(text: str, kind: Any, parameter: str) -> Any:
             return UUID(text)
         if kind is datetime:
             moment = msgspec.convert(text if "T" in text else f"{text}T00:00:00Z", datetime)
-            return moment if moment.tzinfo else msgspec.convert(f"{text}Z", datetime)
+            return utc(moment if moment.tzinfo else msgspec.convert(f"{text}Z", datetime))
         if kind is date:
             return date.fromisoformat(text)
         return kind(text)

@@ -22,6 +22,7 @@ from entrepot.kernel import parking, positions
 from entrepot.kernel.ctx import NIL, SYSTEM, Caller, Ctx, switch
 from entrepot.kernel.database import Connection, Database
 from entrepot.kernel.log import Bell
+from entrepot.kernel.logs import about
 from entrepot.kernel.positions import BATCH
 from entrepot.pure.events import Event
 
@@ -170,14 +171,15 @@ class Relay:
     async def step(self, database: Database, reaction: Reaction, *, wait: bool = False) -> int:
         """One batch of one subscription; returns how many events it looked at."""
         started = time.perf_counter()
-        try:
-            handled = await self._batch(database, reaction, wait=wait, careful=False)
-        except _Failed as failed:
-            logger.info("relay.careful", subscription=reaction.name, error=repr(failed.__cause__))
-            handled = await self._batch(database, reaction, wait=wait, careful=True)
-        if handled:
-            took = round((time.perf_counter() - started) * 1000, 1)
-            logger.info("relay.handled", subscription=reaction.name, events=handled, ms=took)
+        with about(subscription=reaction.name):
+            try:
+                handled = await self._batch(database, reaction, wait=wait, careful=False)
+            except _Failed as failed:
+                logger.info("relay.careful", error=repr(failed.__cause__))
+                handled = await self._batch(database, reaction, wait=wait, careful=True)
+            if handled:
+                took = round((time.perf_counter() - started) * 1000, 1)
+                logger.info("relay.handled", events=handled, ms=took)
         return handled
 
     # ── how it runs ──
@@ -308,7 +310,8 @@ class Relay:
             if error is not None:
                 stuck.add(row["subject"])
                 await parking.park(ctx.connection, reaction.name, row, parking.describe(error), attempts=1)
-                logger.warning("relay.parked", subscription=reaction.name, what=row["name"], error=repr(error))
+                with about(tenant=str(row["tenant_id"]), correlation=row["correlation"] or ""):
+                    logger.warning("relay.parked", what=row["name"], subject=row["subject"], error=repr(error))
 
     async def _retry(self, ctx: Ctx, reaction: Reaction, due: Sequence[Any]) -> set[str]:
         told: set[str] = set()

@@ -352,7 +352,7 @@ async def holds(ctx: Ctx, entity_type: str, entity_id: UUID) -> list[Hold]:
     return await ctx.rows(
         Hold,
         "SELECT id, aspect, reason_category, reason_details, estimated_resume_date, placed_at FROM kernel.hold "
-        "WHERE entity_type = $1 AND entity_id = $2 AND released_at IS NULL ORDER BY placed_at",
+        "WHERE entity_type = $1 AND entity_id = $2 AND released_at IS NULL ORDER BY placed_at, id",
         entity_type,
         entity_id,
     )

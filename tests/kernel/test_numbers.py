@@ -1,0 +1,122 @@
+"""Numbers of documents: no gap, no duplicate, whatever happens to the units that take them."""
+
+from __future__ import annotations
+
+import asyncio
+import random
+from datetime import UTC, date, datetime
+from uuid import UUID
+
+import pytest
+
+from entrepot.kernel import numbers
+from entrepot.kernel.ctx import Ctx, unit
+from entrepot.pure.errors import Invalid, NotFound
+from entrepot.pure.ids import new_id
+from entrepot.testing.world import Person, World
+from tests.kernel.conftest import MakeWorld
+
+ON = date(2025, 5, 1)
+
+
+class Regret(Exception):
+    pass
+
+
+@pytest.mark.covers("NUM-003", "OBS-011")
+async def test_sixty_four_writers_leave_no_gap_and_no_duplicate(make_world: MakeWorld) -> None:
+    world = await make_world(pool=24)
+    house = world.house_of("trial")
+    person = await world.tenant()
+    entity = UUID((await person.get("/me"))["entity_id"])
+    chance = random.Random(7)
+
+    async def write(regrets: bool, several: int) -> list[str]:
+        try:
+            async with unit(house, person.tenant, entity_id=entity) as ctx:
+                taken = await numbers.take_many(ctx, "card", several, on=ON)
+                await asyncio.sleep(0.001)
+                if regrets:
+                    raise Regret
+        except Regret:
+            return []
+        return taken
+
+    plans = [(chance.random() < 0.2, chance.choice([1, 1, 1, 3])) for _ in range(64 * 4)]
+    taken = [n for part in await asyncio.gather(*(write(*plan) for plan in plans)) for n in part]
+    assert 150 < len(taken) < sum(several for _, several in plans)
+    assert sorted(taken) == [f"CC-2025-{n:05d}" for n in range(1, len(taken) + 1)]
+
+
+@pytest.fixture
+async def ctx(trial: World, ada: Person) -> Ctx:
+    """Makes units of the first business entity."""
+    entity = UUID((await ada.get("/me"))["entity_id"])
+    return lambda **options: trial.unit(ada.tenant, "trial", **{"entity_id": entity, **options})
+
+
+@pytest.mark.covers("NUM-001", "NUM-002", "NUM-004", "NUM-005", "NUM-006")
+async def test_series_by_entity_document_and_year(ctx: Ctx) -> None:
+    other = new_id()
+    async with ctx() as unit_:
+        assert await numbers.take(unit_, "card", on=ON) == "CC-2025-00001"
+        assert await numbers.take(unit_, "thing", on=ON) == "ORD-2025-0001"
+        assert await numbers.take(unit_, "ticket", on=ON) == "SUP-2025-00001"
+        assert await numbers.take(unit_, "card", on=ON) == "CC-2025-00002"
+        assert await numbers.take_many(unit_, "card", 3, on=ON) == [f"CC-2025-0000{n}" for n in (3, 4, 5)]
+        assert await numbers.take(unit_, "card", on=ON, entity_id=other) == "CC-2025-00001"
+        assert await numbers.take(unit_, "card", on=date(2026, 1, 1)) == "CC-2026-00001"
+        assert await numbers.take(unit_, "card", on=ON) == "CC-2025-00006"
+        assert await numbers.take(unit_, "forever", on=ON) == "001"
+        assert await numbers.take(unit_, "forever", on=date(2026, 1, 1)) == "002"
+        with pytest.raises(NotFound):
+            await numbers.take(unit_, "nothing", on=ON)
+        for count in (0, -1, 10_001):
+            with pytest.raises(Invalid):
+                await numbers.take_many(unit_, "card", count, on=ON)
+
+
+async def test_series_do_not_block_one_another(ctx: Ctx) -> None:
+    async with ctx() as held:
+        await numbers.take(held, "card", on=ON)
+        async with ctx() as free:
+            await free.run("SET LOCAL lock_timeout = '2s'")
+            assert await numbers.take(free, "thing", on=ON) == "ORD-2025-0001"
+            assert await numbers.take(free, "card", on=ON, entity_id=new_id()) == "CC-2025-00001"
+            assert await numbers.take(free, "card", on=date(2026, 1, 1)) == "CC-2026-00001"
+
+
+async def test_a_new_year_begins_at_one_with_the_pattern_of_the_last(ctx: Ctx) -> None:
+    async with ctx() as unit_:
+        await numbers.define(unit_, "card", pattern="K{year}/{month}/{number}", padding=3, next=40, year=2025)
+        assert await numbers.take(unit_, "card", on=ON) == "K2025/05/040"
+        assert await numbers.take(unit_, "card", on=date(2026, 2, 1)) == "K2026/02/001"
+
+
+async def test_numbers_never_go_back(ctx: Ctx) -> None:
+    async with ctx() as unit_:
+        await numbers.take_many(unit_, "card", 5, on=ON)
+        with pytest.raises(Invalid, match="given already"):
+            await numbers.define(unit_, "card", pattern="CC-{number}", padding=5, next=5, year=2025)
+        await numbers.define(unit_, "card", pattern="CC-{number}", padding=5, next=6, year=2025)
+        assert await numbers.take(unit_, "card", on=ON) == "CC-00006"
+        for pattern in ("CC-2025", "{number}{number}", "{number}{evil}", "{number!r}", "{{number}}"):
+            with pytest.raises(Invalid):
+                await numbers.define(unit_, "card", pattern=pattern, padding=5, next=9, year=2025)
+
+
+async def test_the_year_is_that_of_the_unit(trial: World, ctx: Ctx) -> None:
+    trial.clock.set(datetime(2031, 1, 1, tzinfo=UTC))
+    try:
+        async with ctx() as unit_:
+            assert await numbers.take(unit_, "thing") == "ORD-2031-0001"
+    finally:
+        trial.clock._at = None
+
+
+async def test_a_refused_command_gives_its_number_back(ada: Person) -> None:
+    year = datetime.now(UTC).year
+    assert await ada.post("/thing-numbers", {}) == f"ORD-{year}-0001"
+    problem = await ada.refused("POST", "/thing-numbers", {"fail": True}, status=409)
+    assert problem["number"] == f"ORD-{year}-0002"
+    assert await ada.post("/thing-numbers", {}) == f"ORD-{year}-0002"
