@@ -42,3 +42,7 @@ check: venv-dev                ## format, lint, types, import contracts
 format: venv-dev               ## put every file in order
 	@$(BIN)/ruff format .
 	@$(BIN)/ruff check --fix .
+
+requirements: venv-dev         ## how many requirements have a test that passes
+	@$(BIN)/python -m pytest -q -n auto --tb=no --no-header -m "not distributed and not browser" > .pytest_cache/requirements.log || true
+	@$(BIN)/python -m entrepot.kernel.requirements

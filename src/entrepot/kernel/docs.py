@@ -6,6 +6,7 @@ from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Any
 
+from entrepot.kernel import golden
 from entrepot.kernel.config import EXPLAINED, SECRET_SETTINGS, Config
 from entrepot.kernel.http import BASE
 from entrepot.kernel.lists import Listing
@@ -29,7 +30,8 @@ def pages(catalogue: Catalogue) -> dict[str, str]:
 
 
 def write_all(catalogue: Catalogue, folder: Path = FOLDER) -> list[Path]:
-    """Write the pages and remove those of modules that are gone; returns what changed."""
+    """Write the pages and the golden schemas of events, and remove pages of modules that are gone; returns what changed."""
+    schemas = golden.write(catalogue, folder / "events")
     wanted = {folder / path: text for path, text in pages(catalogue).items()}
     changed = [file for file, text in wanted.items() if not file.is_file() or file.read_text(encoding="utf-8") != text]
     for file in changed:
@@ -39,7 +41,7 @@ def write_all(catalogue: Catalogue, folder: Path = FOLDER) -> list[Path]:
         if file not in wanted:
             file.unlink()
             changed.append(file)
-    return changed
+    return [*schemas, *changed]
 
 
 def differences(catalogue: Catalogue, folder: Path = FOLDER) -> list[str]:
