@@ -44,5 +44,6 @@ format: venv-dev               ## put every file in order
 	@$(BIN)/ruff check --fix .
 
 requirements: venv-dev         ## how many requirements have a test that passes
+	@mkdir -p .pytest_cache
 	@$(BIN)/python -m pytest -q -n auto --tb=no --no-header -m "not distributed and not browser" > .pytest_cache/requirements.log || true
 	@$(BIN)/python -m entrepot.kernel.requirements
