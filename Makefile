@@ -47,3 +47,15 @@ requirements: venv-dev         ## how many requirements have a test that passes
 	@mkdir -p .pytest_cache
 	@$(BIN)/python -m pytest -q -n auto --tb=no --no-header -m "not distributed and not browser" > .pytest_cache/requirements.log || true
 	@$(BIN)/python -m entrepot.kernel.requirements
+
+demo-order: venv               ## an order through the running system, told step by step
+	@$(BIN)/entrepot demo-order
+
+requirements: venv-dev         ## how many requirements a passing test proves
+	@$(BIN)/entrepot requirements
+
+docs: venv                     ## write the generated pages under docs/ anew
+	@$(BIN)/entrepot catalogue --write-docs > /dev/null
+
+clean:                         ## remove what was installed and built; the home stays
+	rm -rf $(VENV) node_modules src/entrepot/kernel/ui/static/built
