@@ -21,11 +21,6 @@ from entrepot.pure.states import Machine
 
 KERNEL_EVENTS: tuple[type[Event], ...] = (*status.EVENTS, *replay.EVENTS)
 
-KERNEL_PERMISSIONS = {
-    "system.view": "See the audit trail, events and jobs",
-    "system.edit": "Retry jobs and events",
-}
-
 
 @dataclass(frozen=True)
 class Stateful:
@@ -176,9 +171,7 @@ class Catalogue:
                     raise WiringError(f"two events are called {kind.event_name}")
                 self.events[kind.event_name] = kind
                 self.aliases.update(dict.fromkeys(kind.event_aliases, kind.event_name))
-        self.permissions = dict(KERNEL_PERMISSIONS)
-        for module in everything:
-            self.permissions.update(module.all_permissions())
+        self.permissions = {p: text for module in everything for p, text in module.all_permissions().items()}
         self.machines: dict[str, Stateful] = {}
         for module in modules:
             for stateful in module.machines:

@@ -7,6 +7,7 @@ from typing import Any
 from entrepot.kernel import descriptions
 from entrepot.kernel.carriers import direct
 from entrepot.kernel.http import JSON, Exchange, Web, internal_facade
+from entrepot.kernel.ui import mount as ui
 from entrepot.kernel.ui.files import built_files
 
 
@@ -18,6 +19,7 @@ def mount(web: Web) -> None:
     web.tree.add("POST", "/internal/facade", internal_facade)
     web.tree.add("POST", "/internal/events", _events)
     descriptions.mount(web)
+    ui.mount(web)
     web.mounts.setdefault("/static/", built_files(descriptions.BUILT))
 
 

@@ -1,7 +1,7 @@
 """Audit in one value."""
 
 from entrepot.kernel.module import Module
-from entrepot.modules.audit import api, commands, queries, tables
+from entrepot.modules.audit import api, commands, pages, queries, tables
 
 module = Module(
     name="audit",
@@ -15,4 +15,5 @@ module = Module(
     commands=commands,
     queries=queries,
     routes=api.routes,
+    pages=pages.pages,
 )

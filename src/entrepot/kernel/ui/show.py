@@ -1,0 +1,149 @@
+"""Values as people read them: numbers, dates and words in the language and time zone of who looks."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import date, datetime
+from decimal import Decimal
+from enum import Enum
+from functools import lru_cache
+from typing import Any
+from uuid import UUID
+from zoneinfo import ZoneInfo
+
+import msgspec
+from babel import Locale
+from babel.dates import format_date, format_datetime, format_timedelta
+from babel.numbers import get_decimal_symbol, get_group_symbol
+
+from entrepot.kernel.i18n import translate
+from entrepot.kernel.ui.labels import label_of, tone_of
+
+STATES = frozenset({"state", "status", "kind", "type"})
+
+
+@dataclass(frozen=True)
+class Cell:
+    """One value ready to be shown: its text and how the template draws it."""
+
+    text: str = ""
+    style: str = "text"
+    href: str = ""
+    tone: str = ""
+    title: str = ""
+    parts: tuple[str, ...] = ()
+
+
+EMPTY = Cell("", "empty")
+
+
+@dataclass(frozen=True)
+class Formats:
+    """How values look for one reader."""
+
+    locale: str
+    zone: str = "UTC"
+
+    def words(self, text: str, **facts: Any) -> str:
+        return translate(text, self.locale, facts)
+
+    def number(self, value: Decimal | int | float) -> str:
+        """With the reader's separators and exactly the decimals the value has."""
+        exact = Decimal(str(value)) if isinstance(value, float) else value
+        point, group = _symbols(self.locale)
+        return (
+            f"{exact:,f}".translate({44: group, 46: point})
+            if isinstance(exact, Decimal)
+            else (f"{exact:,d}".translate({44: group}))
+        )
+
+    def plain_number(self, value: Decimal | int) -> str:
+        """As it is typed into a field: without grouping."""
+        point, _ = _symbols(self.locale)
+        return f"{value:f}".replace(".", point) if isinstance(value, Decimal) else str(value)
+
+    def date(self, value: date) -> str:
+        return format_date(value, "medium", locale=_babel(self.locale))
+
+    def moment(self, value: datetime) -> str:
+        return format_datetime(value, "short", tzinfo=_zone(self.zone), locale=_babel(self.locale))
+
+    def long_moment(self, value: datetime) -> str:
+        return format_datetime(value, "long", tzinfo=_zone(self.zone), locale=_babel(self.locale))
+
+    def ago(self, value: datetime, now: datetime) -> str:
+        return format_timedelta(value - now, add_direction=True, locale=_babel(self.locale))
+
+    def local(self, value: datetime) -> str:
+        """As a date-and-time field holds it."""
+        return value.astimezone(_zone(self.zone)).strftime("%Y-%m-%dT%H:%M")
+
+    def from_local(self, text: str) -> datetime:
+        found = datetime.fromisoformat(text)
+        return found if found.tzinfo else found.replace(tzinfo=_zone(self.zone))
+
+    def cell(self, value: Any, name: str = "", names: dict[Any, str] | None = None) -> Cell:
+        """A value as a cell of a table or a field of a page; `names` gives ids their names."""
+        if value is None or value is msgspec.UNSET or value == "" or value == [] or value == {}:
+            return EMPTY
+        if isinstance(value, bool):
+            return Cell(self.words("Yes" if value else "No"), "flag", tone="success" if value else "neutral")
+        if isinstance(value, Enum) or (isinstance(value, str) and name in STATES):
+            word = str(value.value if isinstance(value, Enum) else value)
+            return Cell(self.words(label_of(word)), "state", tone=tone_of(word))
+        if isinstance(value, Decimal | int | float):
+            return Cell(str(value) if name in ("year", "version") else self.number(value), "number")
+        if isinstance(value, datetime):
+            return Cell(self.moment(value), "moment", title=self.long_moment(value))
+        if isinstance(value, date):
+            return Cell(self.date(value), "moment")
+        if isinstance(value, UUID):
+            known = (names or {}).get(value)
+            return Cell(known, "text") if known else Cell(str(value)[:8], "code", title=str(value))
+        if isinstance(value, msgspec.Raw):
+            return self.cell(msgspec.json.decode(value))
+        if isinstance(value, dict):
+            return self._mapping(value)
+        if isinstance(value, list | tuple | set | frozenset):
+            return self._several(list(value), names)
+        if isinstance(value, msgspec.Struct):
+            return self._mapping({k: v for k, v in msgspec.structs.asdict(value).items() if v not in (None, "")})
+        return Cell(str(value), "text")
+
+    def _mapping(self, value: dict[str, Any]) -> Cell:
+        if self.locale in value or "en" in value:
+            return Cell(str(value.get(self.locale) or value.get("en")), "text")
+        parts = tuple(f"{label_of(str(k))}: {self.cell(v).text}" for k, v in value.items())
+        return Cell(" · ".join(parts), "text")
+
+    def _several(self, value: list[Any], names: dict[Any, str] | None) -> Cell:
+        texts = tuple((names or {}).get(part) or self.cell(part).text for part in value)
+        return Cell(", ".join(texts), "tags", parts=texts)
+
+
+@lru_cache
+def _symbols(locale: str) -> tuple[str, str]:
+    return get_decimal_symbol(_babel(locale)), get_group_symbol(_babel(locale))
+
+
+@lru_cache
+def _babel(locale: str) -> Locale:
+    # British English writes dates day first, as everybody here does.
+    return Locale.parse({"en": "en_GB", "nl": "nl_NL"}.get(locale, locale))
+
+
+@lru_cache
+def _zone(name: str) -> ZoneInfo:
+    try:
+        return ZoneInfo(name)
+    except (OSError, ValueError, KeyError):
+        return ZoneInfo("UTC")
+
+
+def parse_number(text: str, locale: str) -> str:
+    """A number as typed (`1.234,50` or `1234.50`) in plain notation."""
+    point, group = _symbols(locale)
+    typed = text.strip().replace("\u00a0", "").replace(" ", "")
+    if point in typed and point != ".":
+        return typed.replace(group, "").replace(point, ".")
+    return typed.replace(",", "") if point == "." and "," in typed and "." in typed else typed
