@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+import os
+import re
+import subprocess
+import sys
 import textwrap
 from collections.abc import Sequence
 from pathlib import Path
@@ -11,8 +15,64 @@ from sqlalchemy.dialects import postgresql as pg
 from sqlalchemy.schema import CreateIndex, CreateTable
 
 from entrepot.kernel import db
+from entrepot.kernel.i18n import messages
 
 ROOT = Path(__file__).parent.parent
+BLUEPRINT = Path(__file__).parent / "blueprint"
+NAME = re.compile(r"[a-z][a-z0-9]{1,11}(_[a-z0-9]{1,11})?").fullmatch
+
+# In a process of its own, because this one has read the modules before there was the new one.
+FINISH = """
+import sys
+from entrepot import assembly
+from entrepot.kernel import docs, scaffold
+from entrepot.kernel.module import Catalogue
+(module,) = assembly.load_modules(sys.argv[1:])
+print(scaffold.write_migration(module.name, scaffold.in_order(module.table_classes())))
+for file in docs.write_all(Catalogue(assembly.load_modules())):
+    print(file)
+"""
+
+
+def new_module(name: str, tier: int, *, root: Path = ROOT) -> list[Path]:
+    """Write a module with every room in it: an item with a life, its commands, list, events, reaction, routes, pages,
+    words and tests, its first migration, golden schemas and docs. It passes the whole gate as it stands; returns the
+    files. Refuses with ValueError a name that is taken or cannot be one."""
+    folder = root / "modules" / name
+    if not NAME(name):
+        raise ValueError(f"{name!r} cannot name a module: small letters and digits, at most two words joined by _")
+    if folder.exists():
+        raise ValueError(f"there already is a module {name}")
+    if not 1 <= tier <= 9:
+        raise ValueError("a tier is a number from 1 to 9")
+    words = name.replace("_", " ")
+    facts = {
+        "name": name,
+        "path": name.replace("_", "-"),
+        "words": words,
+        "title": words.capitalize(),
+        "class": "".join(part.capitalize() for part in name.split("_")),
+        "tier": str(tier),
+    }
+    known = [[message] for message in messages("nl")]
+    written = []
+    for template in sorted(BLUEPRINT.rglob("*.txt")):
+        file = folder / template.relative_to(BLUEPRINT).with_suffix("")
+        file.parent.mkdir(parents=True, exist_ok=True)
+        text = re.sub(r"<<(\w+)>>", lambda found: facts[found[1]], template.read_text(encoding="utf-8"))
+        if file.suffix == ".toml":
+            # What somebody said already is said once.
+            text = "".join(line for line in text.splitlines(True) if line.split('"')[1:2] not in known)
+        file.write_text(text, encoding="utf-8")
+        written.append(file)
+    finished = subprocess.run(  # noqa: S603 - our own interpreter and text
+        [sys.executable, "-c", FINISH, name],
+        env={**os.environ, "PYTHONPATH": str(root.parent)},
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    return [*written, *(Path(line) for line in finished.stdout.splitlines())]
 
 
 def tables_sql(tables: Sequence[type[db.Table]]) -> str:
