@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import importlib
 import pkgutil
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from datetime import datetime
 from pathlib import Path
 from urllib.parse import parse_qsl, quote, urlsplit, urlunsplit
@@ -14,6 +14,7 @@ import asyncpg
 
 import entrepot.modules
 from entrepot.kernel import logs, migrate, pages
+from entrepot.kernel.carriers import direct
 from entrepot.kernel.config import Config
 from entrepot.kernel.ctx import utc_now
 from entrepot.kernel.database import Database, Databases
@@ -22,13 +23,15 @@ from entrepot.kernel.http import Web
 from entrepot.kernel.module import Catalogue, Module
 from entrepot.kernel.topology import Plan, Send, read_plan, sender
 
+CARRY_TIMEOUT = 15.0  # seconds; a batch of events is in no hurry, and a repeat costs more than waiting
+
 
 def module_names() -> list[str]:
     """The folders under `modules`, by name."""
     return sorted(info.name for info in pkgutil.iter_modules(entrepot.modules.__path__))
 
 
-def load_modules(names: Sequence[str] | None = None) -> list[Module]:
+def load_modules(names: Iterable[str] | None = None) -> list[Module]:
     """The manifests of these modules, or of all."""
     return [
         importlib.import_module(f"entrepot.modules.{name}.manifest").module
@@ -120,7 +123,36 @@ async def build(
         clock=clock,
         works=works,
     )
+    if plan is not None:
+        carry(house, plan, config)
     return house, web_of(house)
+
+
+def carry(house: House, plan: Plan, config: Config) -> None:
+    """Let events travel between this service and the others: by the broker where there is one, else directly."""
+    if config.broker_url:
+        from entrepot.kernel.carriers import rabbit
+
+        rabbit.attach(house, {name: sorted(heard(service.modules)) for name, service in plan.service.items()})
+        return
+    import httpx2
+
+    client = httpx2.AsyncClient(timeout=CARRY_TIMEOUT)
+    others = {name: service for name, service in plan.service.items() if name != config.service}
+    direct.attach(
+        house,
+        {
+            name: sender(client, service.url, timeout=CARRY_TIMEOUT, door="events")
+            for name, service in others.items()
+            if heard(service.modules)
+        },
+    )
+
+
+def heard(modules: Sequence[str]) -> set[str]:
+    """The names of the events that these modules react to."""
+    everything = Catalogue(load_modules(modules), elsewhere=load_modules(set(module_names()) - set(modules)))
+    return {name for reaction in everything.reactions for name in reaction.events}
 
 
 def web_of(house: House) -> Web:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
 from datetime import datetime
-from typing import Any
+from typing import Any, Protocol
 from uuid import UUID
 
 from entrepot.kernel.config import Config
@@ -20,6 +20,14 @@ from entrepot.kernel.module import Catalogue
 from entrepot.kernel.relay import Relay
 from entrepot.kernel.settings import Settings
 from entrepot.kernel.topology import Send, Topology
+
+
+class Carrier(Protocol):
+    """Brings events of other services here, and ours to them, for as long as the house stands."""
+
+    async def start(self) -> None: ...
+
+    async def stop(self) -> None: ...
 
 
 class House:
@@ -52,6 +60,7 @@ class House:
         self.jobs = Jobs(self)
         self._files: Files | None = None
         self.forgetting: list[Callable[[], None]] = []
+        self.carriers: list[Carrier] = []
 
     @property
     def files(self) -> Files:
@@ -62,6 +71,8 @@ class House:
     async def start(self) -> None:
         """Open the databases, register the subscriptions and, where this process works, serve events and jobs."""
         await self.databases.open()
+        for carrier in self.carriers:
+            await carrier.start()
         await self.relay.start()
         if self.works:
             await self.jobs.start()
@@ -73,6 +84,8 @@ class House:
         """End in order: no new work, running work finished, connections closed."""
         await self.jobs.stop()
         await self.relay.stop()
+        for carrier in self.carriers:
+            await carrier.stop()
         await self.databases.close()
 
     def job_name(self, function: Callable[..., Awaitable[Any]]) -> str:

@@ -227,6 +227,8 @@ def _part(shape: Any, known: dict[int, list[_Part]], limits: Limits) -> _Part | 
             return _decimal(limits)
         case shapes.StrType():
             return _storable
+        case shapes.IntType():
+            return _integer
         case shapes.StructType() | shapes.DataclassType() | shapes.NamedTupleType():
             return _structure(shape, known)
         case shapes.UnionType():
@@ -249,7 +251,7 @@ def _holds(shape: Any, seen: set[int]) -> bool:
         return False
     seen.add(id(shape))
     match shape:
-        case shapes.DecimalType() | shapes.StrType() | shapes.AnyType() | shapes.TypedDictType():
+        case shapes.DecimalType() | shapes.StrType() | shapes.IntType() | shapes.AnyType() | shapes.TypedDictType():
             return True
         case shapes.CustomType():
             return shape.cls is object
@@ -273,6 +275,10 @@ def _decimal(limits: Limits) -> _Part:
         return [("", problem)] if problem else None
 
     return check
+
+
+def _integer(value: int) -> _Wrong | None:
+    return None if -(2**63) <= value < 2**63 else [("", "this number is too large")]
 
 
 def _storable(value: str) -> _Wrong | None:

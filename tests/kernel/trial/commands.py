@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import asyncio
+import os
 from datetime import date
 from decimal import Decimal
 from typing import Any
@@ -131,5 +133,8 @@ async def note(ctx: Ctx, reaction: str, thing_id: UUID, number: int) -> None:
     text = f"{ctx.caller.correlation} {ctx.caller.causation}"
     await ctx.add(Handled, at=order, reaction=reaction, thing_id=thing_id, number=number, note=text)
     kind = reaction.split(" ", 1)[0]
+    if os.environ.get("TRIAL_STALL") == f"{kind} {number}":
+        print("stalled", flush=True)
+        await asyncio.sleep(3600)
     if await ctx.exists(Fault, Fault.reaction == kind, Fault.thing_id == thing_id, Fault.number == number):
         raise RuntimeError(f"cannot bear {number}")
