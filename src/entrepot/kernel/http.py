@@ -5,12 +5,10 @@ from __future__ import annotations
 import hashlib
 import re
 import time
-from collections.abc import Awaitable, Callable, MutableMapping
+from collections.abc import Awaitable, Callable
 from typing import TYPE_CHECKING, Any
-from urllib.parse import parse_qsl
 from uuid import UUID
 
-import asyncpg
 import msgspec
 import structlog
 from starlette.requests import Request
@@ -19,10 +17,32 @@ from starlette.responses import Response
 from entrepot.kernel import facade, idempotency
 from entrepot.kernel.access import Access, Principal, PrincipalCache, throttle
 from entrepot.kernel.commands import describe
-from entrepot.kernel.ctx import NIL, SYSTEM, Again, Caller, Ctx, unit
-from entrepot.kernel.i18n import pick_locale, translate
+from entrepot.kernel.ctx import NIL, SYSTEM, Ctx, unit
+from entrepot.kernel.exchange import (
+    AGAIN,
+    BASE,
+    GONE,
+    JSON,
+    PROBLEM,
+    RETRIES,
+    SESSION_COOKIE,
+    STATUS,
+    Exchange,
+    Headers,
+    Present,
+    Receive,
+    Scope,
+    Send,
+    encode,
+    entity_of,
+    etag,
+    problem,
+    same_origin,
+    tenant_of,
+)
 from entrepot.kernel.lists import EXPORT_LIMIT, Listing, read_page
 from entrepot.kernel.logs import about
+from entrepot.kernel.paths import Tree
 from entrepot.kernel.preview import Preview, previewed
 from entrepot.kernel.routes import Route
 from entrepot.kernel.sheets import SHEETS
@@ -34,53 +54,34 @@ from entrepot.pure.errors import (
     NotFound,
     Refusal,
     Stale,
-    Unauthenticated,
 )
-from entrepot.pure.ids import new_id, unshort
 from entrepot.pure.money import checker
 
 if TYPE_CHECKING:
     from entrepot.kernel.house import House
 
-Scope = MutableMapping[str, Any]
-Message = MutableMapping[str, Any]
-Receive = Callable[[], Awaitable[Message]]
-Send = Callable[[Message], Awaitable[None]]
-Headers = list[tuple[bytes, bytes]]
+__all__ = [
+    "AGAIN",
+    "BASE",
+    "JSON",
+    "PROBLEM",
+    "RETRIES",
+    "SESSION_COOKIE",
+    "STATUS",
+    "Exchange",
+    "Headers",
+    "Web",
+    "encode",
+    "entity_of",
+    "internal_facade",
+    "invalid",
+    "problem",
+    "same_origin",
+]
 
-STATUS = {
-    "malformed": 400,
-    "unauthenticated": 401,
-    "denied": 403,
-    "not_found": 404,
-    "conflict": 409,
-    "stale": 412,
-    "invalid": 422,
-    "refused": 422,
-    "too_many_requests": 429,
-}
-BASE = "/api/v1"
-JSON = b"application/json"
-PROBLEM = b"application/problem+json"
-SESSION_COOKIE = "entrepot_session"
-RETRIES = 4
-AGAIN = (Again, asyncpg.DeadlockDetectedError, asyncpg.SerializationError)
-GONE = (
-    asyncpg.PostgresConnectionError,
-    asyncpg.InterfaceError,
-    asyncpg.CannotConnectNowError,
-    OSError,
-    TimeoutError,
-)
-_REQUEST_ID = re.compile(r"^[\x21-\x7e]{1,100}$")
-_TRACE = re.compile(r"^[0-9a-f]{2}-([0-9a-f]{32})-[0-9a-f]{16}-[0-9a-f]{2}$")
 _AT = re.compile(r" - at `\$(?P<path>[^`]*)`$")
 
-encode = msgspec.json.Encoder(decimal_format="string").encode
 logger = structlog.get_logger("entrepot.http")
-
-# How a browser is shown a problem: the pages answer and say True, or leave it to JSON.
-Present = Callable[["Exchange", int, str, Headers], Awaitable[bool]]
 
 
 class Web:
@@ -184,215 +185,6 @@ class Web:
         base = self.house.config.base_domain
         host = exchange.header("host").split(":")[0].lower()
         return host[: -len(base) - 1] if base and host.endswith("." + base) else ""
-
-
-class Tree:
-    """Paths to endpoints: one dictionary look-up per segment, whatever the number of routes."""
-
-    def __init__(self) -> None:
-        self._root: dict[str, Any] = {}
-
-    def add(self, method: str, path: str, endpoint: Callable[[Exchange], Awaitable[None]]) -> None:
-        node, names = self._root, []
-        for part in _parts(path):
-            if part.startswith("{"):
-                names.append(part[1:-1])
-                part = "{}"
-            node = node.setdefault(part, {})
-        methods, known = node.setdefault("", ({}, {}))
-        methods[method] = endpoint
-        known[method] = names
-        node["names"] = names
-
-    def find(self, path: str) -> tuple[dict[str, Any], dict[str, str]] | None:
-        parts = _parts(path)
-        found = self._walk(self._root, parts, 0, [])
-        if found is None:
-            return None
-        node, values = found
-        methods, _ = node[""]
-        return methods, dict(zip(node["names"], values, strict=True))
-
-    def _walk(
-        self, node: dict[str, Any], parts: list[str], at: int, values: list[str]
-    ) -> tuple[dict[str, Any], list[str]] | None:
-        if at == len(parts):
-            return (node, values) if "" in node else None
-        part = parts[at]
-        child = node.get(part) if part not in ("", "{}", "names") else None
-        if child is not None:
-            found = self._walk(child, parts, at + 1, values)
-            if found is not None:
-                return found
-        child = node.get("{}")
-        if child is not None and part:
-            return self._walk(child, parts, at + 1, [*values, part])
-        return None
-
-
-def _parts(path: str) -> list[str]:
-    trimmed = path.strip("/")
-    return trimmed.split("/") if trimmed else []
-
-
-class Exchange:
-    """One request and its answer."""
-
-    def __init__(self, web: Web, scope: Scope, receive: Receive, send: Send, path: str) -> None:
-        self.web = web
-        self.house = web.house
-        self.scope = scope
-        self.receive = receive
-        self.path = path
-        self.method: str = scope["method"]
-        self.headers: dict[bytes, bytes] = dict(scope["headers"])
-        self.values: dict[str, str] = {}
-        self.principal: Principal | None = None
-        self.started = False
-        self.status: int | None = None
-        self._send = send
-        given = self.header("x-request-id")
-        self.request_id = given if _REQUEST_ID.match(given) else new_id().hex
-        self.address = self._address()
-        trace = _TRACE.match(self.header("traceparent"))
-        self.caller = Caller(
-            request_id=self.request_id,
-            address=self.address,
-            agent=self.header("user-agent")[:300],
-            correlation=trace.group(1) if trace else self.request_id,
-        )
-        self._query: dict[str, str] | None = None
-
-    def header(self, name: str) -> str:
-        return self.headers.get(name.encode(), b"").decode("latin-1")
-
-    @property
-    def locale(self) -> str:
-        preferred = self.principal.locale if self.principal else self.house.config.locale
-        return pick_locale(self.header("accept-language"), preferred)
-
-    @property
-    def query(self) -> dict[str, str]:
-        if self._query is None:
-            raw: bytes = self.scope["query_string"]
-            try:
-                pairs = parse_qsl(raw.decode("ascii"), keep_blank_values=True, errors="strict", max_num_fields=100)
-            except (UnicodeDecodeError, ValueError) as error:
-                raise Malformed("the query string cannot be read") from error
-            self._query = dict(pairs)
-            if any("\x00" in part for pair in pairs for part in pair):
-                raise Malformed("the query string cannot be read")
-        return self._query
-
-    def credential(self) -> tuple[str, bool]:
-        """(credential, whether it came by cookie). Refuses with Unauthenticated when there is none."""
-        scheme, _, token = self.header("authorization").partition(" ")
-        if token and scheme.lower() == "bearer":
-            return token.strip(), False
-        cookie = self.cookie(SESSION_COOKIE)
-        if cookie:
-            return cookie, True
-        raise Unauthenticated("log in or send an API key")
-
-    def cookie(self, name: str) -> str:
-        for part in self.header("cookie").split(";"):
-            key, _, value = part.strip().partition("=")
-            if key == name:
-                return value
-        return ""
-
-    async def body(self) -> bytes:
-        """The whole request body; refuses what is larger than the configured limit."""
-        limit = self.house.config.body_limit
-        declared = self.header("content-length")
-        if declared.isdigit() and int(declared[:15]) > limit:
-            raise Malformed("the request is larger than {limit} bytes", limit=limit)
-        chunks, size = [], 0
-        while True:
-            message = await self.receive()
-            if message["type"] == "http.disconnect":
-                raise Malformed("the request was cut off")
-            chunk = message.get("body", b"")
-            size += len(chunk)
-            if size > limit:
-                raise Malformed("the request is larger than {limit} bytes", limit=limit)
-            chunks.append(chunk)
-            if not message.get("more_body"):
-                return b"".join(chunks) if len(chunks) > 1 else chunks[0]
-
-    async def send(self, status: int, headers: Headers, body: bytes) -> None:
-        self.started = True
-        self.status = status
-        headers = [
-            *headers,
-            (b"content-length", str(len(body)).encode()),
-            (b"x-request-id", self.request_id.encode()),
-            (b"x-content-type-options", b"nosniff"),
-        ]
-        origin = self.header("origin")
-        if origin and (origin in self.web.origins or "*" in self.web.origins):
-            headers += _cors(origin)
-        await self._send({"type": "http.response.start", "status": status, "headers": headers})
-        await self._send({"type": "http.response.body", "body": b"" if self.method == "HEAD" else body})
-
-    async def send_raw(self, message: Message) -> None:
-        """What a mounted application sends, with our headers."""
-        if message["type"] == "http.response.start":
-            self.started = True
-            self.status = message["status"]
-            message["headers"] = [*message.get("headers", []), (b"x-request-id", self.request_id.encode())]
-        await self._send(message)
-
-    async def json(self, status: int, content: Any, headers: Headers | None = None) -> None:
-        await self.send(status, [(b"content-type", JSON), *(headers or [])], encode(content))
-
-    async def refuse(self, refusal: Refusal) -> None:
-        if self.started:
-            return
-        status = STATUS[refusal.code]
-        headers: Headers = [(b"content-type", PROBLEM)]
-        if status == 429:
-            headers.append((b"retry-after", str(refusal.facts.get("retry_after", 1)).encode()))
-        if status == 401:
-            headers.append((b"www-authenticate", b"Bearer"))
-        detail = translate(refusal.message, self.locale, refusal.facts)
-        if self.web.present is None or not await self.web.present(self, status, detail, headers):
-            await self.send(status, headers, encode(problem(refusal, self.locale, self.request_id)))
-
-    async def not_allowed(self, methods: list[str]) -> None:
-        allowed = ", ".join(methods)
-        content = _problem(
-            405,
-            "method_not_allowed",
-            translate("this address knows only {allowed}", self.locale, {"allowed": allowed}),
-            self.request_id,
-        )
-        headers = [(b"content-type", PROBLEM), (b"allow", allowed.encode())]
-        if self.web.present is None or not await self.web.present(self, 405, str(content["detail"]), headers):
-            await self.send(405, headers, encode(content))
-
-    async def unavailable(self) -> None:
-        if not self.started:
-            detail = translate("the database cannot be reached; try again in a moment", self.locale, {})
-            content = _problem(503, "unavailable", detail, self.request_id)
-            headers = [(b"content-type", PROBLEM), (b"retry-after", b"2")]
-            if self.web.present is None or not await self.web.present(self, 503, detail, headers):
-                await self.send(503, headers, encode(content))
-
-    async def failed(self) -> None:
-        if not self.started:
-            detail = translate("something went wrong on our side; tell us the request id", self.locale, {})
-            headers = [(b"content-type", PROBLEM)]
-            if self.web.present is None or not await self.web.present(self, 500, detail, headers):
-                await self.send(500, headers, encode(_problem(500, "internal", detail, self.request_id)))
-
-    def _address(self) -> str:
-        client = self.scope.get("client")
-        address = str(client[0]) if client else ""
-        if address in self.web.trusted:
-            forwarded = self.header("x-forwarded-for").split(",")[0].strip()
-            return forwarded[:100] or address
-        return address
 
 
 class Endpoint:
@@ -637,85 +429,6 @@ def invalid(error: msgspec.ValidationError) -> Invalid:
         path = f"{path}.{unknown.group(1)}" if path else unknown.group(1)
         return Invalid.field(path, "there is no such field")
     return Invalid.field(path, "this does not fit: {problem}", problem=problem)
-
-
-def problem(refusal: Refusal, locale: str, request_id: str) -> dict[str, Any]:
-    """A refusal as RFC 9457 problem details, in the caller's language, with its facts."""
-    content = _problem(
-        STATUS[refusal.code], refusal.code, translate(refusal.message, locale, refusal.facts), request_id
-    )
-    for name, value in refusal.facts.items():
-        content.setdefault(name, value)
-    if isinstance(refusal, Invalid) and "fields" not in content:
-        content["fields"] = []
-    return content
-
-
-def _problem(status: int, code: str, detail: str, request_id: str) -> dict[str, Any]:
-    return {
-        "type": f"urn:entrepot:problem:{code}",
-        "title": code.replace("_", " "),
-        "status": status,
-        "detail": detail,
-        "code": code,
-        "request_id": request_id,
-    }
-
-
-def entity_of(exchange: Exchange, principal: Principal) -> UUID:
-    """The business entity the caller chose by id or code, or the tenant's default."""
-    chosen = exchange.header("x-business-entity") or exchange.cookie("entrepot_entity")
-    if not chosen:
-        return principal.default_entity
-    for code, identifier in principal.entities.items():
-        if chosen in (code, str(identifier)):
-            return identifier
-    raise NotFound("there is no such {what}", what="business entity")
-
-
-def same_origin(exchange: Exchange) -> None:
-    """Refuse a state change by cookie that a foreign page started (CSRF). Browsers say where a request comes from."""
-    site = exchange.header("sec-fetch-site")
-    if site:
-        if site not in ("same-origin", "none"):
-            raise Denied("this request came from another site")
-        return
-    origin = exchange.header("origin") or exchange.header("referer")
-    host = exchange.header("x-forwarded-host") if exchange.web.trusted else ""
-    host = host or exchange.header("host")
-    if not origin or origin.split("://", 1)[-1].split("/", 1)[0] != host:
-        raise Denied("this request came from another site")
-
-
-def tenant_of(credential: str) -> UUID:
-    """The tenant that a credential names in its middle part; the proof comes later."""
-    parts = credential.split("_", 2)
-    if len(parts) == 3 and len(credential) < 300:
-        try:
-            return unshort(parts[1])
-        except Refusal:
-            pass
-    raise Unauthenticated("this is not a credential of ours")
-
-
-def etag(result: Any) -> Headers:
-    version = getattr(result, "version", None)
-    return [(b"etag", f'"{version}"'.encode())] if version is not None else []
-
-
-def _cors(origin: str) -> Headers:
-    return [
-        (b"access-control-allow-origin", origin.encode("latin-1")),
-        (b"vary", b"Origin"),
-        (b"access-control-allow-methods", b"GET, POST, PUT, PATCH, DELETE, OPTIONS"),
-        (
-            b"access-control-allow-headers",
-            b"authorization, content-type, idempotency-key, if-match, x-business-entity, x-request-id, x-tenant-id, "
-            b"traceparent, accept-language",
-        ),
-        (b"access-control-expose-headers", b"etag, x-request-id, retry-after"),
-        (b"access-control-max-age", b"600"),
-    ]
 
 
 def _module(route: Route) -> str:
