@@ -108,8 +108,7 @@ class Rabbit:
     async def _hang_up(self) -> None:
         teller, self._teller, self._exchange = self._teller, None, None
         if teller is not None:
-            with contextlib.suppress(Exception):
-                await asyncio.wait_for(teller.close(), 2)
+            await _close(teller)
 
     async def _declare(self, channel: Any) -> Any:
         import aio_pika
@@ -170,8 +169,15 @@ class Rabbit:
                 logger.info("rabbit.heard", events=len(messages), new=new)
                 yield len(messages)
         finally:
-            with contextlib.suppress(Exception):
-                await asyncio.wait_for(connection.close(), 2)
+            await _close(connection)
+
+
+async def _close(connection: Any) -> None:
+    """Close what may be broken already; nobody waits for it longer than a moment."""
+    try:
+        await asyncio.wait_for(connection.close(), 2)
+    except Exception as error:
+        logger.info("rabbit.cut_off", error=repr(error))
 
 
 def queue_of(service: str) -> str:
