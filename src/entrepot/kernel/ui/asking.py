@@ -193,6 +193,9 @@ def read_value(asked: Asked, name: str, data: Data, formats: Formats, typed: Typ
             word for text in data.get(name, []) for word in (text.split(",") if not chosen_from(asked) else [text])
         ]
         return [word.strip() for word in words if word.strip()]
+    if isinstance(asked.widget, d.Parts):
+        given = {part: data.get(f"{name}.{part}", [""])[-1].strip() for part in asked.widget.names}
+        return {part: text for part, text in given.items() if text}
     if kind.name == "languages":
         return {loc: text for loc in LOCALES if (text := data.get(f"{name}.{loc}", [""])[-1].strip())}
     text = data.get(name, [""])[-1]

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from typing import Any, get_args, get_type_hints
 from urllib.parse import urlencode
 from uuid import UUID
+from zoneinfo import ZoneInfo
 
 import msgspec
 import sqlalchemy as sa
@@ -21,7 +22,7 @@ from entrepot.kernel.ui.asking import fields_of
 from entrepot.kernel.ui.declare import BoardPage, DashboardPage, ReportPage, Tile
 from entrepot.kernel.ui.fields import Drawn
 from entrepot.kernel.ui.labels import kind_of, tone_of
-from entrepot.kernel.ui.lists import Column, Row, crumbs_of
+from entrepot.kernel.ui.lists import Column, Row, crumbs_of, readable
 from entrepot.kernel.ui.show import Cell
 from entrepot.kernel.ui.site import report_name
 from entrepot.kernel.ui.visit import Visit
@@ -154,8 +155,10 @@ async def tiles_of(visit: Visit, ctx: Ctx, tiles: Sequence[Tile]) -> list[TileSh
         if not visit.may(tile.listing.needs):
             continue
         place = visit.site.list_of(tile.listing)
-        where = {name: value.replace("{today}", ctx.now.date().isoformat()) for name, value in tile.where.items()}
-        filtered = tile.listing.view.select.where(*_conditions(tile.listing, where)).subquery()
+        today = ctx.now.astimezone(ZoneInfo(visit.zone)).date().isoformat()
+        where = {name: value.replace("{today}", today) for name, value in tile.where.items()}
+        conditions = _conditions(tile.listing, readable(visit, tile.listing, where))
+        filtered = tile.listing.view.select.where(*conditions).subquery()
         measure = sa.func.coalesce(sa.func.sum(filtered.c[tile.sum]), 0) if tile.sum else sa.func.count()
         sql, arguments = db.compiled(sa.select(measure).select_from(filtered))
         number = await ctx.connection.fetchval(sql, *arguments)

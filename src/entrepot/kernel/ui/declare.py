@@ -54,6 +54,13 @@ class Secret:
 
 
 @dataclass(frozen=True)
+class Parts:
+    """A mapping asked part by part: an address as street, postcode, city and country."""
+
+    names: Sequence[str]
+
+
+@dataclass(frozen=True)
 class Lines:
     """The lines of a document: which fields of a line stand in the table, and their widgets."""
 
@@ -146,7 +153,8 @@ class ListPage(Shown):
     """A list: search, filters, sort, columns to choose, saved views, bulk actions, export, keyset paging.
 
     `offers` names the fields that are chosen from this list wherever they stand (`customer_id`). `empty` says what
-    to do while there is nothing. A path with a parameter shows the rows whose field of that name has that value."""
+    to do while there is nothing; `searched` whether the search over everything looks here too. A path with a
+    parameter shows the rows whose field of that name has that value."""
 
     listing: Listing[Any]
     columns: Sequence[str] = field(default=(), kw_only=True)
@@ -159,6 +167,7 @@ class ListPage(Shown):
     hint: str = field(default="", kw_only=True)
     empty: str = field(default="", kw_only=True)
     custom: str = field(default="", kw_only=True)
+    searched: bool = field(default=True, kw_only=True)
 
 
 @dataclass(frozen=True)

@@ -114,6 +114,19 @@ async def _draw(
             for part in fields_of(kind.inner, {}, {})
         ]
         return drawn
+    if isinstance(asked.widget, d.Parts):
+        drawn.type, drawn.wide = "group", True
+        held = initial if isinstance(initial, dict) else {}
+        drawn.parts = [
+            Drawn(
+                name=f"{name}.{part}",
+                label=visit.label(part),
+                type="text",
+                value=data.get(f"{name}.{part}", [""])[-1] if data is not None else str(held.get(part, "")),
+            )
+            for part in asked.widget.names
+        ]
+        return drawn
     if kind.name == "languages":
         drawn.type = "group"
         given = initial if isinstance(initial, dict) else {}
@@ -128,8 +141,8 @@ async def _draw(
         ]
         return drawn
     if kind.name == "flag":
-        held = drawn.value not in ("", "false") if data is not None else bool(initial)
-        drawn.value = "true" if held else ""
+        ticked = drawn.value not in ("", "false") if data is not None else bool(initial)
+        drawn.value = "true" if ticked else ""
         return drawn
     if kind.name == "words":
         drawn.values = data.get(name, []) if data is not None else [text_of(visit, v) for v in initial or []]

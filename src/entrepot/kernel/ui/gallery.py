@@ -64,7 +64,9 @@ async def show_gallery(visit: Visit) -> None:
         page_title=visit.t("Components"),
         title=visit.t("Components"),
         fields=fields,
-        matrix=Drawn("g_matrix", visit.t("Permissions"), "matrix", matrix=matrix_of(visit, ["users.view", "keys.*"])),
+        matrix=Drawn(
+            "g_matrix", visit.t("Permissions"), "matrix", wide=True, matrix=matrix_of(visit, ["users.view", "keys.*"])
+        ),
         columns=columns,
         rows=rows,
         states=[formats.cell(word, "state") for word in WORDS],

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from datetime import UTC, date, timedelta
 from typing import Any
 from urllib.parse import urlencode
 from uuid import UUID
@@ -81,7 +82,7 @@ async def show_list(visit: Visit) -> None:
             return
         problem = ""
         try:
-            found = await read_page(ctx, page.listing, {**readable(asked), **fixed})
+            found = await read_page(ctx, page.listing, {**readable(visit, page.listing, asked), **fixed})
         except Invalid as refusal:
             problem = visit.t(refusal.message, **refusal.facts)
             found = await read_page(ctx, page.listing, fixed)
@@ -144,8 +145,23 @@ def asked_of(query: Mapping[str, str], views: Sequence[saved.SavedView]) -> dict
     return asked
 
 
-def readable(asked: Mapping[str, str]) -> dict[str, str]:
-    return {name: value for name, value in asked.items() if name not in ("columns", "view", "format")}
+def readable(visit: Visit, listing: Listing[Any], asked: Mapping[str, str]) -> dict[str, str]:
+    """The query as the list reads it: a day stands for the reader's whole day, from its midnight to the next."""
+    found: dict[str, str] = {}
+    for name, value in asked.items():
+        if name in ("columns", "view", "format"):
+            continue
+        field, _, operator = name.partition("__")
+        if len(value) == 10 and field in listing.kinds and kind_of(listing.kinds[field]).name == "moment":
+            try:
+                day = date.fromisoformat(value)
+            except ValueError:
+                raise Invalid.field(name, "this is not a valid value: {value}", value=value) from None
+            if operator == "lte":
+                name, day = f"{field}__lt", day + timedelta(days=1)
+            value = visit.formats.from_local(f"{day.isoformat()}T00:00").astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+        found[name] = value
+    return found
 
 
 async def definitions_of(ctx: Ctx, page: ListPage, visit: Visit) -> list[FieldDefinition]:
@@ -352,6 +368,8 @@ def chips_of(
             or {"true": visit.t("Yes"), "false": visit.t("No")}.get(value)
             or words_of(visit, name, value)
         )
+        if operator == "null":
+            operator, text = "", visit.t("empty" if value == "true" else "filled in")
         rest = {k: v for k, v in asked.items() if k not in (parameter, "cursor", "view")}
         chips.append(
             Chip(
@@ -374,7 +392,7 @@ def words_of(visit: Visit, name: str, value: str) -> str:
 async def export(visit: Visit, ctx: Ctx, page: ListPage, asked: dict[str, str]) -> None:
     """The rows under the same filters as CSV or XLSX, with the chosen columns."""
     kind, write = SHEETS[asked["format"]]
-    query = {k: v for k, v in readable(asked).items() if k not in ("cursor", "limit", "count")}
+    query = {k: v for k, v in readable(visit, page.listing, asked).items() if k not in ("cursor", "limit", "count")}
     found = await read_page(ctx, page.listing, {**query, "limit": str(EXPORT_LIMIT)}, most=EXPORT_LIMIT)
     names = [n for n in asked.get("columns", "").split(",") if n in page.listing.columns] or default_columns(page)
     body = write(names, found.data)

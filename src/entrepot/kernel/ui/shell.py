@@ -174,7 +174,9 @@ class Shell:
         async with visit.unit(read_only=True) as ctx:
             for place in visit.site.lists.values():
                 page: ListPage = place.page
-                if not place.here or not page.listing.search or place.parameters or not visit.may(place.needs):
+                if not place.here or not (page.searched and page.listing.search) or place.parameters:
+                    continue
+                if not visit.may(place.needs):
                     continue
                 found = await read_page(ctx, page.listing, {"q": words, "limit": "4"})
                 rows = [self._row(visit, place, row) for row in found.data]

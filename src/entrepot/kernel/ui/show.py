@@ -19,6 +19,7 @@ from babel.numbers import get_decimal_symbol, get_group_symbol
 from entrepot.kernel.i18n import translate
 from entrepot.kernel.ui.labels import label_of, tone_of
 
+PLUMBING = frozenset({"id", "tenant_id", "version", "created_at", "updated_at"})
 STATES = frozenset({"state", "status", "kind", "type"})
 
 
@@ -113,8 +114,12 @@ class Formats:
     def _mapping(self, value: dict[str, Any]) -> Cell:
         if self.locale in value or "en" in value:
             return Cell(str(value.get(self.locale) or value.get("en")), "text")
-        parts = tuple(f"{label_of(str(k))}: {self.cell(v).text}" for k, v in value.items())
-        return Cell(" · ".join(parts), "text")
+        parts = tuple(
+            f"{self.words(label_of(str(k)))}: {self.cell(v, str(k)).text}"
+            for k, v in value.items()
+            if k not in PLUMBING and v not in (None, "", [], {})
+        )
+        return Cell(" · ".join(parts), "pairs", parts=parts) if parts else EMPTY
 
     def _several(self, value: list[Any], names: dict[Any, str] | None) -> Cell:
         texts = tuple((names or {}).get(part) or self.cell(part).text for part in value)

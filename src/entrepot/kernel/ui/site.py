@@ -79,7 +79,8 @@ class Site:
         declared = {id(page.listing) for page in module.pages if isinstance(page, d.ListPage)}
         for record in module.records:
             if id(record.listing) not in declared:
-                self._add(record_page(record, module.title), module.name, routes, here=here, declared=False)
+                group = next((page.menu for page in module.pages if page.menu), "Settings")
+                self._add(record_page(record, group), module.name, routes, here=here, declared=False)
 
     def _add(
         self, page: Any, module: str, routes: dict[int, str], *, here: bool, declared: bool = True
@@ -274,10 +275,10 @@ def record_page(record: Any, group: str) -> d.ListPage:
         path=record.path,
         title=label_of(plural(record.entity)),
         icon="tags",
-        menu="Settings",
+        menu=group,
         order=70,
         columns=[column.name for column in record.own],
-        new=d.FormPage(record.create),
+        new=d.FormPage(record.create, title=f"New {record.entity.replace('_', ' ')}"),
         open=d.DetailPage(
             record.read,
             entity=record.entity,

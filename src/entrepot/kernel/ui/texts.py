@@ -74,8 +74,8 @@ def texts_of(place: Place, catalogue: Catalogue) -> Iterator[str]:
 def form_labels(page: d.FormPage) -> Iterator[str]:
     """The labels of a form, its lines and nested fields, and the words to choose from."""
     for widget in page.widgets.values():
-        if isinstance(widget, d.Options):
-            yield from (label_of(word) for word in widget.words)
+        if isinstance(widget, d.Options | d.Parts):
+            yield from (label_of(word) for word in (widget.words if isinstance(widget, d.Options) else widget.names))
     hints: dict[str, Any] = {}
     for name, kind in describe(page.command).parameters.items():
         if name == "body" and isinstance(kind, type) and issubclass(kind, msgspec.Struct):

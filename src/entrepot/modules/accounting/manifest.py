@@ -2,7 +2,7 @@
 
 from entrepot.kernel.facade import offer
 from entrepot.kernel.module import Module, Report, Series, Setting, Stateful
-from entrepot.modules.accounting import api, commands, events, queries, reactions, rules, tables
+from entrepot.modules.accounting import api, commands, events, pages, queries, reactions, rules, tables
 from entrepot.modules.accounting.commands import charting, posting
 from entrepot.modules.accounting.contract import Accounting
 
@@ -24,6 +24,7 @@ module = Module(
     queries=queries,
     reactions=reactions,
     routes=api.routes,
+    pages=pages.pages,
     offers=[offer(Accounting, queries.entries_of)],
     machines=[
         Stateful(

@@ -10,8 +10,9 @@ pages = [
         icon="history",
         menu="System",
         order=10,
-        columns=["at", "action", "entity_type", "actor_name", "old", "new"],
+        columns=["entity_type", "action", "actor_name", "at", "new"],
         filters=["entity_type", "action", "actor_name", "at"],
+        searched=False,
         intro="Who changed what, when, and from where. Nobody can change this list.",
         empty="Every change anybody makes appears here, with who, when and what.",
     ),
@@ -22,6 +23,7 @@ pages = [
         order=20,
         columns=["name", "at", "subject", "source"],
         filters=["name", "subject", "at"],
+        searched=False,
         intro="What the parts of the system told each other, in order.",
         empty="What modules tell each other appears here.",
         open=DetailPage(
@@ -81,6 +83,7 @@ pages = [
         order=40,
         columns=["name", "state", "run_at", "attempts", "error"],
         filters=["state", "name", "created_at"],
+        searched=False,
         empty="Work that runs in the background appears here.",
     ),
 ]

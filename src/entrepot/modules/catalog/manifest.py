@@ -3,7 +3,7 @@
 from entrepot.kernel.facade import offer
 from entrepot.kernel.module import Module, Stateful
 from entrepot.kernel.records import Record
-from entrepot.modules.catalog import api, commands, events, queries, rules, tables
+from entrepot.modules.catalog import api, commands, events, pages, queries, rules, tables
 from entrepot.modules.catalog.contract import Catalog
 
 module = Module(
@@ -20,6 +20,7 @@ module = Module(
     commands=commands,
     queries=queries,
     routes=api.routes,
+    pages=pages.pages,
     records=[Record(tables.Category, needs="products", path="/categories")],
     offers=[offer(Catalog, queries.variants, commands.ensure)],
     machines=[

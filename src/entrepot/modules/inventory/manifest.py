@@ -2,7 +2,7 @@
 
 from entrepot.kernel.facade import offer
 from entrepot.kernel.module import Module, Schedule, Setting
-from entrepot.modules.inventory import api, commands, events, queries, reactions, tables
+from entrepot.modules.inventory import api, commands, events, pages, queries, reactions, tables
 from entrepot.modules.inventory.commands import reserving, stocking, taking
 from entrepot.modules.inventory.contract import Inventory
 
@@ -17,6 +17,7 @@ module = Module(
     queries=queries,
     reactions=reactions,
     routes=api.routes,
+    pages=pages.pages,
     offers=[
         offer(
             Inventory,

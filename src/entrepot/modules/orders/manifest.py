@@ -2,7 +2,7 @@
 
 from entrepot.kernel.facade import offer
 from entrepot.kernel.module import Module, Report, Series, Setting, Stateful
-from entrepot.modules.orders import api, commands, events, queries, tables
+from entrepot.modules.orders import api, commands, events, pages, queries, tables
 from entrepot.modules.orders.commands import importing
 from entrepot.modules.orders.contract import Orders
 from entrepot.modules.orders.rules import selling as rules
@@ -25,6 +25,7 @@ module = Module(
     commands=commands,
     queries=queries,
     routes=api.routes,
+    pages=pages.pages,
     offers=[offer(Orders, queries.cards)],
     machines=[Stateful(rules.ORDER, tables.Order, label="number")],
     settings=[

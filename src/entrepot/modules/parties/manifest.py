@@ -2,7 +2,7 @@
 
 from entrepot.kernel.facade import offer
 from entrepot.kernel.module import Module, Stateful
-from entrepot.modules.parties import api, commands, events, queries, rules, tables
+from entrepot.modules.parties import api, commands, events, pages, queries, rules, tables
 from entrepot.modules.parties.contract import Parties
 
 module = Module(
@@ -15,6 +15,7 @@ module = Module(
     commands=commands,
     queries=queries,
     routes=api.routes,
+    pages=pages.pages,
     offers=[offer(Parties, queries.cards)],
     machines=[
         Stateful(

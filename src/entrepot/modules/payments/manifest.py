@@ -2,7 +2,7 @@
 
 from entrepot.kernel.facade import offer
 from entrepot.kernel.module import Module
-from entrepot.modules.payments import api, commands, events, queries, tables
+from entrepot.modules.payments import api, commands, events, pages, queries, tables
 from entrepot.modules.payments.contract import Payments
 
 module = Module(
@@ -15,5 +15,6 @@ module = Module(
     commands=commands,
     queries=queries,
     routes=api.routes,
+    pages=pages.pages,
     offers=[offer(Payments, commands.take, commands.give_back, queries.paid)],
 )

@@ -2,7 +2,7 @@
 
 from entrepot.kernel.facade import offer
 from entrepot.kernel.module import Module
-from entrepot.modules.tax import api, commands, events, queries, reactions, tables
+from entrepot.modules.tax import api, commands, events, pages, queries, reactions, tables
 from entrepot.modules.tax.contract import Tax
 
 module = Module(
@@ -16,5 +16,6 @@ module = Module(
     queries=queries,
     reactions=reactions,
     routes=api.routes,
+    pages=pages.pages,
     offers=[offer(Tax, queries.rates)],
 )

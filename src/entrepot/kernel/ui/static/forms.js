@@ -39,6 +39,7 @@ function dressSelect(field) {
     settings.load = (query, done) => found(url, query).then(done, () => done());
   }
   new TomSelect(field, settings);
+  field.setAttribute("aria-hidden", "true"); // its label now names the field that took its place
 }
 
 async function found(url, query) {

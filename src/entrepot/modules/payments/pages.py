@@ -1,0 +1,18 @@
+"""Pages of payments."""
+
+from entrepot.kernel.ui.declare import DetailPage, ListPage
+from entrepot.modules.payments import queries
+
+pages = [
+    ListPage(
+        queries.PAYMENTS,
+        icon="credit-card",
+        menu="Money",
+        order=10,
+        columns=["method", "amount", "currency", "state", "reference_type", "created_at"],
+        filters=["method", "state", "created_at"],
+        name="method",
+        empty="Money that comes in or goes back appears here.",
+        open=DetailPage(queries.get_payment, title="Payment", name="method"),
+    ),
+]
