@@ -3,7 +3,7 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 
-.PHONY: up venv venv-dev lock test check bench demo-order requirements format assets clean
+.PHONY: up venv venv-dev lock test test-browser test-distributed check bench demo-order requirements docs format assets clean
 
 up: venv assets                ## start everything: database, web, events, jobs
 	@$(BIN)/entrepot up
@@ -50,9 +50,6 @@ requirements: venv-dev         ## how many requirements have a test that passes
 
 demo-order: venv               ## an order through the running system, told step by step
 	@$(BIN)/entrepot demo-order
-
-requirements: venv-dev         ## how many requirements a passing test proves
-	@$(BIN)/entrepot requirements
 
 docs: venv                     ## write the generated pages under docs/ anew
 	@$(BIN)/entrepot catalogue --write-docs > /dev/null

@@ -1,0 +1,56 @@
+"""kill -9 between any two steps: after the restart goods, money and order agree."""
+
+from __future__ import annotations
+
+import json
+import shutil
+import subprocess
+import sys
+import tempfile
+from decimal import Decimal
+from pathlib import Path
+
+import pytest
+
+
+@pytest.mark.timeout(600)
+@pytest.mark.covers("ORD-118", "OBS-011", "OBS-010")
+def test_a_sale_and_its_booking_survive_a_kill_before_every_statement():
+    home = Path(tempfile.mkdtemp(prefix="entrepot-kill-"))
+    home.chmod(0o755)
+    try:
+        program = Path(__file__).with_name("killing.py")
+        done = subprocess.run([sys.executable, str(program), str(home)], capture_output=True, timeout=580)
+        assert done.returncode == 0, done.stderr.decode()[-3000:]
+        reports = [json.loads(line) for line in (home / "reports.jsonl").read_text().splitlines()]
+    finally:
+        shutil.rmtree(home, ignore_errors=True)
+    sales = [r for r in reports if r["what"] == "sale"]
+    relays = [r for r in reports if r["what"] == "relay"]
+    assert len(sales) > 10, "a sale has at least that many statements"
+    assert len(relays) > 15
+    assert all(r["ended"] == -9 for r in sales[:-1]) and sales[-1]["ended"] == 0
+    for count, report in enumerate(reports, start=1):
+        if report["what"] == "sale":
+            # Killed: the sale is there as a whole, or not at all.
+            between = report["between"]
+            assert between["orders"] in (count - 1, count)
+            whole(between, between["orders"])
+        after = report["after"]
+        whole(after, count)
+        assert after["trial"] == {
+            "1000": str(Decimal("6.00") * count),
+            "1300": str(Decimal("1000.00") - Decimal("2.00") * count),
+            "2200": str(Decimal("-1.04") * count),
+            "4000": str(Decimal("-4.96") * count),
+            "5000": str(Decimal("2.00") * count),
+            "5100": "-1000.00",
+        }, (report["what"], report["step"])
+
+
+def whole(found, sales):
+    assert found["lines"] == sales
+    assert Decimal(found["paid"]) == 6 * sales
+    assert Decimal(found["stock"]) == 1000 - 2 * sales
+    assert found["wrong"] == []
+    assert sales == 0 or found["numbers"].endswith(f"-{sales:04d}")

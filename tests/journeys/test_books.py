@@ -1,0 +1,179 @@
+"""What the database itself refuses, whoever writes."""
+
+from __future__ import annotations
+
+import asyncpg
+import pytest
+
+from entrepot.pure.ids import new_id
+
+ENTRY = """
+INSERT INTO accounting.journal_entry (id, number, entity_id, date, kind, status, description, currency, total)
+VALUES ($1, $2, $3, $4, 'manual', 'posted', 'raw', 'EUR', 10)
+"""
+
+
+async def posted(shop, day="2026-03-10", amount="10.00"):
+    entry = await shop.post(
+        "/accounting/journal-entries",
+        {
+            "date": day,
+            "description": "rent",
+            "lines": [{"account": "6000", "debit": amount}, {"account": "1000", "credit": amount}],
+        },
+        status=201,
+    )
+    return await shop.post(f"/accounting/journal-entries/{entry['id']}/post")
+
+
+async def raw(shop, sql, *arguments):
+    """As the application role, in the tenant."""
+    async with shop.world.unit(shop.tenant, "accounting") as ctx:
+        return await ctx.connection.execute(sql, *arguments)
+
+
+async def counts(shop):
+    async with shop.world.unit(shop.tenant, "accounting") as ctx:
+        return await ctx.value(
+            "SELECT ARRAY[(SELECT count(*) FROM accounting.journal_entry), (SELECT count(*) FROM accounting.journal_line)]"
+        )
+
+
+@pytest.mark.covers("ACC-048", "ACC-051")
+async def test_an_unbalanced_entry_is_refused_by_command_and_by_the_database(house_world):
+    shop = await house_world.tenant()
+    problem = await shop.refused(
+        "POST",
+        "/accounting/journal-entries",
+        {
+            "date": "2026-03-10",
+            "description": "wrong",
+            "lines": [{"account": "6000", "debit": "10.00"}, {"account": "1000", "credit": "9.99"}],
+        },
+        status=422,
+    )
+    assert problem["fields"][0]["problem"] == "debits of 10.00 do not equal credits of 9.99"
+    good = await posted(shop)
+    before = await counts(shop)
+    async with shop.world.unit(shop.tenant, "accounting") as ctx:
+        accounts = {r["code"]: r["id"] for r in await ctx.connection.fetch("SELECT code, id FROM accounting.account")}
+        entity = await ctx.value("SELECT entity_id FROM accounting.journal_entry LIMIT 1")
+        day = await ctx.value("SELECT date FROM accounting.journal_entry LIMIT 1")
+    for lines, message in (
+        ([(accounts["6000"], 10, 0), (accounts["1000"], 0, 9)], "does not balance"),
+        ([(accounts["6000"], 10, 0)], "does not balance"),
+    ):
+        entry_id = new_id()
+        with pytest.raises(asyncpg.PostgresError, match=message):
+            async with shop.world.unit(shop.tenant, "accounting") as ctx:
+                await ctx.connection.execute(ENTRY, entry_id, f"RAW-{entry_id}", entity, day)
+                await ctx.connection.execute(
+                    "INSERT INTO accounting.journal_line "
+                    "(id, entry_id, position, entity_id, account_id, date, debit, credit) "
+                    "SELECT gen_random_uuid(), $1, u.at, $2, u.account, $3, u.debit, u.credit "
+                    "FROM unnest($4::uuid[], $5::numeric[], $6::numeric[]) WITH ORDINALITY AS u(account, debit, credit, at)",
+                    entry_id,
+                    entity,
+                    day,
+                    [a for a, _, _ in lines],
+                    [d for _, d, _ in lines],
+                    [c for _, _, c in lines],
+                )
+    with pytest.raises(Exception, match="needs its lines"):
+        async with shop.world.unit(shop.tenant, "accounting") as ctx:
+            entry_id = new_id()
+            await ctx.connection.execute(ENTRY, entry_id, f"RAW-{entry_id}", entity, day)
+    with pytest.raises(asyncpg.PostgresError, match="a posted entry cannot be changed"):
+        async with shop.world.unit(shop.tenant, "accounting") as ctx:
+            await ctx.connection.execute(
+                "INSERT INTO accounting.journal_line "
+                "(id, entry_id, position, entity_id, account_id, date, debit, credit) "
+                "SELECT gen_random_uuid(), $1, u.at, $2, u.account, $3, u.debit, u.credit "
+                "FROM unnest($4::uuid[], ARRAY[5, 0]::numeric[], ARRAY[0, 5]::numeric[]) "
+                "WITH ORDINALITY AS u(account, debit, credit, at)",
+                good["id"],
+                entity,
+                day,
+                [accounts["6000"], accounts["1000"]],
+            )
+    assert await counts(shop) == before
+
+
+@pytest.mark.covers("ACC-049", "ACC-050", "ACC-023", "ACC-036", "ACC-008")
+async def test_what_is_posted_is_never_changed_only_reversed(house_world):
+    shop = await house_world.tenant()
+    entry = await posted(shop)
+    for sql, kind in (
+        ("UPDATE accounting.journal_line SET debit = 11 WHERE debit = 10", asyncpg.InsufficientPrivilegeError),
+        ("DELETE FROM accounting.journal_line", asyncpg.InsufficientPrivilegeError),
+        ("UPDATE accounting.journal_entry SET total = 11", asyncpg.PostgresError),
+        ("UPDATE accounting.journal_entry SET date = date - 1", asyncpg.PostgresError),
+        ("DELETE FROM accounting.journal_entry", asyncpg.PostgresError),
+        ("UPDATE accounting.journal_entry SET status = 'draft'", asyncpg.PostgresError),
+        ("TRUNCATE accounting.journal_line", asyncpg.InsufficientPrivilegeError),
+        ("ALTER TABLE accounting.journal_line DISABLE TRIGGER check_lines", asyncpg.InsufficientPrivilegeError),
+        ("UPDATE inventory.stock_ledger SET quantity = 0", asyncpg.InsufficientPrivilegeError),
+        ("DELETE FROM kernel.event", asyncpg.InsufficientPrivilegeError),
+        ("UPDATE kernel.audit_trail SET new = NULL", asyncpg.InsufficientPrivilegeError),
+    ):
+        with pytest.raises(kind):
+            await raw(shop, sql)
+    problem = await shop.refused("POST", f"/accounting/journal-entries/{entry['id']}/post", {}, status=409)
+    assert problem["allowed"] == ["void"]
+    voided = await shop.post(
+        f"/accounting/journal-entries/{entry['id']}/void", {"reason": "twice", "date": "2026-03-11"}
+    )
+    assert (voided["status"], voided["void_reason"]) == ("voided", "twice")
+    assert await shop.get("/accounting/reports/trial-balance") == []
+    reversal = await shop.get(f"/accounting/journal-entries/{voided['voided_by_id']}")
+    assert [(line["account"], line["debit"], line["credit"]) for line in reversal["lines"]] == [
+        ("6000", "0", "10.00"),
+        ("1000", "10.00", "0"),
+    ]
+    assert reversal["reverses_id"] == entry["id"]
+    await shop.refused("POST", f"/accounting/journal-entries/{entry['id']}/void", {"reason": "again"}, status=409)
+
+
+@pytest.mark.covers("ACC-001", "ACC-018", "ACC-034")
+async def test_nothing_enters_a_closed_period(house_world):
+    shop = await house_world.tenant()
+    await posted(shop)
+    period = (await shop.get("/accounting/periods"))[0]
+    assert (period["year"], period["month"], period["state"]) == (2026, 3, "open")
+    closed = await shop.post(f"/accounting/periods/{period['id']}/close")
+    assert closed["state"] == "closed"
+    before = await counts(shop)
+    draft = await shop.post(
+        "/accounting/journal-entries",
+        {
+            "date": "2026-03-31",
+            "description": "late",
+            "lines": [{"account": "6000", "debit": "1.00"}, {"account": "1000", "credit": "1.00"}],
+        },
+        status=201,
+    )
+    problem = await shop.refused("POST", f"/accounting/journal-entries/{draft['id']}/post", {}, status=409)
+    assert problem["detail"] == "the period 2026-03 is closed"
+    async with shop.world.unit(shop.tenant, "accounting") as ctx:
+        accounts = {r["code"]: r["id"] for r in await ctx.connection.fetch("SELECT code, id FROM accounting.account")}
+        known = await ctx.connection.fetchrow("SELECT entity_id, date FROM accounting.journal_entry WHERE status = 'posted'")
+    with pytest.raises(asyncpg.PostgresError, match="is closed"):
+        async with shop.world.unit(shop.tenant, "accounting") as ctx:
+            entry_id = new_id()
+            await ctx.connection.execute(ENTRY, entry_id, "RAW-1", known["entity_id"], known["date"])
+            await ctx.connection.execute(
+                "INSERT INTO accounting.journal_line "
+                "(id, entry_id, position, entity_id, account_id, date, debit, credit) "
+                "SELECT gen_random_uuid(), $1, u.at, $2, u.account, $3, u.debit, u.credit "
+                "FROM unnest($4::uuid[], ARRAY[5, 0]::numeric[], ARRAY[0, 5]::numeric[]) "
+                "WITH ORDINALITY AS u(account, debit, credit, at)",
+                entry_id,
+                known["entity_id"],
+                known["date"],
+                [accounts["6000"], accounts["1000"]],
+            )
+    after = await counts(shop)
+    assert after == [before[0] + 1, before[1]], "only the draft was added"
+    opened = await shop.post(f"/accounting/periods/{period['id']}/open")
+    assert opened["state"] == "open"
+    await shop.post(f"/accounting/journal-entries/{draft['id']}/post")
