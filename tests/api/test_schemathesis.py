@@ -25,7 +25,7 @@ from entrepot.kernel.http import BASE
 from entrepot.kernel.module import Catalogue, Module
 from entrepot.kernel.openapi import openapi
 from entrepot.kernel.routes import Route
-from entrepot.testing.rows import one_of_each
+from entrepot.testing.rows import one_of_each, words_of
 from entrepot.testing.world import Person, World
 
 CATALOGUE = Catalogue(assembly.load_modules())
@@ -58,7 +58,7 @@ SCHEMA = loaded(DOCUMENT)
 @pytest.mark.parametrize(("module", "route"), OPERATIONS, ids=[f"{r.method} {r.path}" for _, r in OPERATIONS])
 async def test_operation(house_world: World, tenant: Person, module: Module, route: Route) -> None:
     async with house_world.unit(tenant.tenant, module.name) as ctx:
-        made = await one_of_each(ctx, module.table_classes())
+        made = await one_of_each(ctx, module.table_classes(), words_of(module))
     await asyncio.to_thread(explore, Caller(house_world, tenant), SCHEMA[BASE + route.path][route.method], made)
 
 

@@ -11,6 +11,7 @@ from uuid import UUID
 
 import msgspec
 import structlog
+from starlette.formparsers import MultiPartException
 from starlette.requests import Request
 from starlette.responses import Response
 
@@ -304,9 +305,12 @@ class Endpoint:
         await exchange.json(200, {"data": result}, etag(result))
 
     async def _handle(self, exchange: Exchange, principal: Principal | None) -> None:
-        request = Request(exchange.scope, exchange.receive)
+        request = Request(exchange.scope, exchange.piece)
         async with self._unit(exchange, principal) as ctx:
-            response = await self.function(ctx, request, **self._path_values(exchange))
+            try:
+                response = await self.function(ctx, request, **self._path_values(exchange))
+            except MultiPartException as error:
+                raise Malformed("the form cannot be read") from error
         await response(exchange.scope, exchange.receive, exchange.send_raw)
 
     async def _command(self, exchange: Exchange, principal: Principal | None) -> None:

@@ -237,7 +237,7 @@ class Operation:
         if route.kind != "query" or route.body is not None:
             found |= {400, 422}
         if route.public:
-            return sorted(found | {400, 401, 403, 409})
+            return sorted(found | {400, 401, 403, 409} | ({404} if route.parameters else set()))
         found |= {401, 403, 404}
         if route.parameters:
             found.add(422)

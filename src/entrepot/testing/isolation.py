@@ -15,7 +15,7 @@ from entrepot.kernel.lists import Listing
 from entrepot.kernel.module import Module
 from entrepot.kernel.routes import Route
 from entrepot.pure.ids import new_id
-from entrepot.testing.rows import WORDS, one_of_each
+from entrepot.testing.rows import WORDS, one_of_each, words_of
 from entrepot.testing.world import Person, World
 
 
@@ -108,9 +108,8 @@ async def _in_list(outcome: Outcome, route: Route, rows: dict[str, UUID], strang
 async def _rows(world: World, owner: Person, module: Module) -> dict[str, UUID]:
     """A row of the owner in every table."""
     tables = [table for table in module.table_classes() if "id" in table.table.c]
-    states = {f"{s.table.table.fullname}.{s.column}": str(s.machine.initial) for s in module.machines}
     async with world.unit(owner.tenant, module.name) as ctx:
-        made = await one_of_each(ctx, tables, states=states)
+        made = await one_of_each(ctx, tables, words_of(module))
         for table in tables:
             if table.table.fullname not in made:
                 found = await ctx.value(f"SELECT id FROM {table.qualified()} LIMIT 1")  # noqa: S608

@@ -2,18 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import UTC, date, datetime
 from decimal import Decimal
-from typing import Any
+from enum import Enum
+from typing import Any, get_args, get_type_hints
 from uuid import UUID
 
 import asyncpg
+import msgspec
 import sqlalchemy as sa
 from sqlalchemy.dialects import postgresql as pg
 
 from entrepot.kernel import db
+from entrepot.kernel.commands import describe
 from entrepot.kernel.ctx import Ctx
+from entrepot.kernel.lists import Listing
+from entrepot.kernel.module import Module
 from entrepot.kernel.scaffold import in_order
 from entrepot.pure.errors import Refusal
 from entrepot.pure.ids import new_id
@@ -22,17 +27,14 @@ WORDS = {"currency": "EUR", "country": "NL", "locale": "en", "timezone": "Europe
 
 
 async def one_of_each(
-    ctx: Ctx, tables: Sequence[type[db.Table]], *, states: dict[str, str] | None = None
+    ctx: Ctx, tables: Sequence[type[db.Table]], words: Mapping[str, str] | None = None
 ) -> dict[str, UUID]:
-    """Insert a row into each of these tables; returns the ids by `schema.table`. `states` are first statuses by
-    `schema.table.column`. A table whose rows must obey a rule of their own (a check, a trigger) is left out."""
+    """Insert a row into each of these tables; returns the ids by `schema.table`. `words` are texts by the name of
+    their column. A table whose rows must obey a rule of their own (a check, a trigger) is left out."""
     made: dict[str, UUID] = {}
+    known = {**WORDS, **(words or {})}
     for table in in_order(tables):
-        values = {
-            column.name: _value(column, made, (states or {}).get(f"{table.table.fullname}.{column.name}"))
-            for column in table.table.columns
-            if _wanted(column)
-        }
+        values = {column.name: _value(column, made, known) for column in table.table.columns if _wanted(column)}
         if "id" in table.table.c:
             values["id"] = new_id()
         try:
@@ -45,13 +47,25 @@ async def one_of_each(
     return made
 
 
+def words_of(module: Module) -> dict[str, str]:
+    """The words that columns of a module may hold, where its structs and machines name them."""
+    found: dict[str, str] = {}
+    for route in module.all_routes():
+        target = route.target
+        shape = target.view.shape if isinstance(target, Listing) else describe(route.then or target).result
+        if isinstance(shape, type) and issubclass(shape, msgspec.Struct):
+            for name, hint in get_type_hints(shape).items():
+                for kind in (hint, *get_args(hint)):
+                    if isinstance(kind, type) and issubclass(kind, Enum):
+                        found[name] = str(next(iter(kind)).value)
+    return found | {stateful.column: str(stateful.machine.initial) for stateful in module.machines}
+
+
 def _wanted(column: sa.Column[Any]) -> bool:
     return column.name not in ("tenant_id", "id") and not column.nullable and column.server_default is None
 
 
-def _value(column: sa.Column[Any], made: dict[str, UUID], state: str | None) -> Any:
-    if state is not None:
-        return state
+def _value(column: sa.Column[Any], made: dict[str, UUID], words: Mapping[str, str]) -> Any:
     target = _target(column)
     if target is not None and target in made:
         return made[target]
@@ -74,7 +88,7 @@ def _value(column: sa.Column[Any], made: dict[str, UUID], state: str | None) -> 
         return {}
     if isinstance(kind, sa.LargeBinary):
         return b""
-    return WORDS.get(column.name, f"{column.name[:10]}{new_id().hex[-10:]}")
+    return words.get(column.name, f"{column.name[:10]}{new_id().hex[-10:]}")
 
 
 def _target(column: sa.Column[Any]) -> str | None:
