@@ -9,6 +9,8 @@ from entrepot.pure.money import Money
 
 @event("account.created", about="account_id", aliases=("AccountCreated",))
 class AccountCreated(Event, frozen=True):
+    """The chart has another account."""
+
     account_id: UUID
     code: str
     name: str
@@ -41,6 +43,8 @@ class EntryVoided(Event, frozen=True):
 
 @event("period.opened", about="period_id")
 class PeriodOpened(Event, frozen=True):
+    """A month takes postings."""
+
     period_id: UUID
     entity_id: UUID
     year: int
@@ -49,6 +53,8 @@ class PeriodOpened(Event, frozen=True):
 
 @event("period.closed", about="period_id")
 class PeriodClosed(Event, frozen=True):
+    """Nothing can be posted in this month any more."""
+
     period_id: UUID
     entity_id: UUID
     year: int

@@ -8,6 +8,8 @@ from entrepot.pure.money import Money
 
 @event("product.created", about="product_id", aliases=("ProductCreated",))
 class ProductCreated(Event, frozen=True):
+    """There is a new product, with the SKUs of its first variants."""
+
     product_id: UUID
     name: str
     kind: str
@@ -16,6 +18,8 @@ class ProductCreated(Event, frozen=True):
 
 @event("product.updated", about="product_id", aliases=("ProductUpdated",))
 class ProductUpdated(Event, frozen=True):
+    """These fields of a product changed."""
+
     product_id: UUID
     fields: list[str]
 
@@ -30,6 +34,8 @@ class ProductArchived(Event, frozen=True):
 
 @event("variant.created", about="product_id")
 class VariantCreated(Event, frozen=True):
+    """A product has another variant."""
+
     product_id: UUID
     variant_id: UUID
     sku: str
@@ -38,6 +44,8 @@ class VariantCreated(Event, frozen=True):
 
 @event("price.changed", about="variant_id", aliases=("ProductPriceChanged",))
 class PriceChanged(Event, frozen=True):
+    """A variant costs something else from now on."""
+
     variant_id: UUID
     sku: str
     old: Money

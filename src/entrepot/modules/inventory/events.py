@@ -90,6 +90,8 @@ class StockTransferred(Event, frozen=True):
 
 @event("stock.reserved", about="reference", aliases=("StockReserved",))
 class StockReserved(Event, frozen=True):
+    """Goods are held for somebody for a while."""
+
     reference: UUID
     warehouse_id: UUID
     lines: list[Moved]
@@ -97,6 +99,8 @@ class StockReserved(Event, frozen=True):
 
 @event("stock.released", about="reference", aliases=("StockReleased",))
 class StockReleased(Event, frozen=True):
+    """A hold on goods ended without their being taken."""
+
     reference: UUID
     warehouse_id: UUID
 

@@ -3,7 +3,7 @@
 from entrepot.kernel.facade import offer
 from entrepot.kernel.module import Module, Schedule, Setting
 from entrepot.modules.inventory import api, commands, events, pages, queries, reactions, tables
-from entrepot.modules.inventory.commands import reserving, stocking, taking
+from entrepot.modules.inventory.commands import confirming, reserving, stocking, taking
 from entrepot.modules.inventory.contract import Inventory
 
 module = Module(
@@ -30,7 +30,10 @@ module = Module(
         )
     ],
     checks=[queries.levels_equal_ledger],
-    schedules=[Schedule("*/5 * * * *", reserving.expire_reservations)],
+    schedules=[
+        Schedule("*/5 * * * *", reserving.expire_reservations),
+        Schedule("*/10 * * * *", confirming.take_back_unconfirmed),
+    ],
     settings=[
         Setting(
             "inventory.stock_policy",

@@ -6,7 +6,9 @@ from entrepot.kernel.ctx import Ctx
 from entrepot.kernel.relay import on
 from entrepot.modules.catalog.events import ProductCreated, VariantCreated
 from entrepot.modules.identity.events import EntityCreated
-from entrepot.modules.inventory.commands import stocking
+from entrepot.modules.inventory.commands import confirming, stocking
+from entrepot.modules.inventory.contract import Want
+from entrepot.modules.orders.events import OrderCompleted
 
 
 @on(ProductCreated)
@@ -25,3 +27,19 @@ async def stock_new_variants_at_zero(ctx: Ctx, events: list[VariantCreated]) -> 
 async def open_first_warehouse(ctx: Ctx, event: EntityCreated) -> None:
     """A business entity can keep stock from the start."""
     await stocking.open_warehouse(ctx, event.code, event.name, standard=True)
+
+
+@on(OrderCompleted)
+async def confirm_goods_of_sales(ctx: Ctx, events: list[OrderCompleted]) -> None:
+    """What a sale took is firm once the sale is told."""
+    await confirming.confirm(
+        ctx,
+        [
+            confirming.Confirmed(
+                event.order_id,
+                event.warehouse_id,
+                [Want(line.sku, line.quantity) for line in event.lines if line.stocked],
+            )
+            for event in events
+        ],
+    )

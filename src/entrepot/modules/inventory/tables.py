@@ -9,7 +9,6 @@ from entrepot.kernel.db import (
     decimal_or_none,
     flag,
     index,
-    integer,
     moment,
     moment_or_none,
     text,
@@ -103,4 +102,12 @@ class StockCount(Stamped, table="stock_count", schema="inventory"):
     sku = text()
     expected = decimal()
     counted = decimal()
-    number = integer(server_default="1")
+
+
+class Confirmation(Tenanted, table="stock_confirmation", schema="inventory", append_only=True):
+    """What a reference took is firm: the sale it was for has happened. Goods of others come back after a while."""
+
+    id = uuid()
+    reference = uuid()
+    at = moment()
+    constraints = (unique("reference"),)

@@ -7,6 +7,8 @@ from entrepot.pure.events import Event, event
 
 @event("customer.created", about="customer_id", aliases=("CustomerCreated",))
 class CustomerCreated(Event, frozen=True):
+    """There is a new customer."""
+
     customer_id: UUID
     name: str
     email: str | None
@@ -15,6 +17,8 @@ class CustomerCreated(Event, frozen=True):
 
 @event("customer.updated", about="customer_id", aliases=("CustomerUpdated",))
 class CustomerUpdated(Event, frozen=True):
+    """These fields of a customer changed."""
+
     customer_id: UUID
     fields: list[str]
 
@@ -29,4 +33,6 @@ class CustomerSuspended(Event, frozen=True):
 
 @event("customer.activated", about="customer_id")
 class CustomerActivated(Event, frozen=True):
+    """A suspended customer may buy again."""
+
     customer_id: UUID

@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from datetime import timedelta
 from uuid import UUID
 
 from entrepot.kernel.ctx import Ctx
 from entrepot.modules.payments.contract import Tender
 from entrepot.modules.payments.events import PaymentVoided
-from entrepot.modules.payments.tables import Payment
+from entrepot.modules.payments.tables import Confirmation, Payment
+
+EXPIRES = timedelta(hours=1)
+LOOKED_BACK = timedelta(days=7)
 
 
 async def take(ctx: Ctx, batch: UUID, tenders: list[Tender]) -> None:
@@ -59,3 +64,30 @@ async def give_back(ctx: Ctx, batch: UUID) -> None:
                 currency=row["currency"],
             )
         )
+
+
+async def confirm(ctx: Ctx, references: Sequence[UUID]) -> None:
+    """Make the payments of these references firm: the sale they were for has happened."""
+    await ctx.add_many(
+        Confirmation, [{"reference": reference, "at": ctx.now} for reference in references], skip_conflicts=True
+    )
+    await ctx.run(
+        "UPDATE payments.payment SET state = 'confirmed', version = version + 1, updated_at = $2 "
+        "WHERE reference_id = ANY($1) AND state = 'voided' AND failed_reason = 'unconfirmed'",
+        list(references),
+        ctx.now,
+    )
+
+
+async def void_unconfirmed(ctx: Ctx) -> None:
+    """Void what was recorded an hour ago for a sale that never happened. With every module in one process there is no
+    such thing, because a sale and its payments are one transaction."""
+    if ctx.house.topology.far:
+        await ctx.run(_VOID_UNCONFIRMED, ctx.now - LOOKED_BACK, ctx.now - EXPIRES, ctx.now)
+
+
+_VOID_UNCONFIRMED = """
+UPDATE payments.payment p SET state = 'voided', failed_reason = 'unconfirmed', version = version + 1, updated_at = $3
+WHERE p.state = 'confirmed' AND p.reference_type = 'order' AND p.created_at BETWEEN $1 AND $2
+  AND NOT EXISTS (SELECT FROM payments.payment_confirmation c WHERE c.reference = p.reference_id)
+"""

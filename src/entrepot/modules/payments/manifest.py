@@ -1,8 +1,8 @@
 """Payments in one value."""
 
 from entrepot.kernel.facade import offer
-from entrepot.kernel.module import Module
-from entrepot.modules.payments import api, commands, events, pages, queries, tables
+from entrepot.kernel.module import Module, Schedule
+from entrepot.modules.payments import api, commands, events, pages, queries, reactions, tables
 from entrepot.modules.payments.contract import Payments
 
 module = Module(
@@ -14,7 +14,9 @@ module = Module(
     events=events,
     commands=commands,
     queries=queries,
+    reactions=reactions,
     routes=api.routes,
     pages=pages.pages,
+    schedules=[Schedule("*/10 * * * *", commands.void_unconfirmed)],
     offers=[offer(Payments, commands.take, commands.give_back, queries.paid)],
 )

@@ -1,6 +1,6 @@
 """Every attempt to pay, successful or not."""
 
-from entrepot.kernel.db import Stamped, decimal, index, text, text_or_none, uuid
+from entrepot.kernel.db import Stamped, Tenanted, decimal, index, moment, text, text_or_none, unique, uuid
 
 
 class Payment(Stamped, table="payment", schema="payments"):
@@ -18,3 +18,12 @@ class Payment(Stamped, table="payment", schema="payments"):
     failed_reason = text_or_none()
     terminal_id = text_or_none()
     constraints = (index("reference_id"), index("-created_at"))
+
+
+class Confirmation(Tenanted, table="payment_confirmation", schema="payments", append_only=True):
+    """What was paid for a reference is firm: the sale it was for has happened. Others are voided after a while."""
+
+    id = uuid()
+    reference = uuid()
+    at = moment()
+    constraints = (unique("reference"),)

@@ -20,7 +20,7 @@ from entrepot.modules.inventory.events import (
     StockReturned,
 )
 from entrepot.modules.inventory.queries import default_warehouse
-from entrepot.modules.inventory.tables import Shortage
+from entrepot.modules.inventory.tables import Confirmation, Shortage
 from entrepot.pure.errors import Conflict
 from entrepot.pure.ids import new_id
 
@@ -28,7 +28,9 @@ from entrepot.pure.ids import new_id
 @command(needs="stock.edit")
 async def take_stock(ctx: Ctx, reference: UUID, lines: list[Want], warehouse_id: UUID | None = None) -> list[Cost]:
     """Take goods out for good, all or nothing; the same reference takes once. Refuses with Conflict(available=...)."""
-    return await deduct(ctx, reference, warehouse_id or await default_warehouse(ctx, ctx.entity_id), lines)
+    costs = await deduct(ctx, reference, warehouse_id or await default_warehouse(ctx, ctx.entity_id), lines)
+    await ctx.add_many(Confirmation, [{"reference": reference, "at": ctx.now}], skip_conflicts=True)
+    return costs
 
 
 async def deduct(ctx: Ctx, reference: UUID, warehouse_id: UUID, wants: list[Want]) -> list[Cost]:

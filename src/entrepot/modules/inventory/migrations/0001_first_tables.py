@@ -14,6 +14,7 @@ def upgrade() -> None:
     secure("inventory.stock_reservation", audited=False)
     secure("inventory.stock_shortage")
     secure("inventory.stock_count")
+    secure("inventory.stock_confirmation", append_only=True)
 
 
 TABLES = """
@@ -104,7 +105,14 @@ CREATE TABLE inventory.stock_count (
     sku TEXT NOT NULL,
     expected NUMERIC NOT NULL,
     counted NUMERIC NOT NULL,
-    number BIGINT DEFAULT '1' NOT NULL,
     CONSTRAINT stock_count_pkey PRIMARY KEY (tenant_id, id)
 );
+CREATE TABLE inventory.stock_confirmation (
+    tenant_id UUID DEFAULT nullif(current_setting('app.tenant', true), '')::uuid NOT NULL,
+    id UUID NOT NULL,
+    reference UUID NOT NULL,
+    at TIMESTAMP WITH TIME ZONE NOT NULL,
+    CONSTRAINT stock_confirmation_pkey PRIMARY KEY (tenant_id, id)
+);
+CREATE UNIQUE INDEX stock_confirmation_reference_key ON inventory.stock_confirmation (tenant_id, reference);
 """

@@ -9,6 +9,7 @@ down_revision = None
 def upgrade() -> None:
     run(TABLES)
     secure("payments.payment")
+    secure("payments.payment_confirmation", append_only=True)
 
 
 TABLES = """
@@ -33,4 +34,12 @@ CREATE TABLE payments.payment (
 );
 CREATE INDEX payment_created_at_idx ON payments.payment (tenant_id, created_at DESC);
 CREATE INDEX payment_reference_id_idx ON payments.payment (tenant_id, reference_id);
+CREATE TABLE payments.payment_confirmation (
+    tenant_id UUID DEFAULT nullif(current_setting('app.tenant', true), '')::uuid NOT NULL,
+    id UUID NOT NULL,
+    reference UUID NOT NULL,
+    at TIMESTAMP WITH TIME ZONE NOT NULL,
+    CONSTRAINT payment_confirmation_pkey PRIMARY KEY (tenant_id, id)
+);
+CREATE UNIQUE INDEX payment_confirmation_reference_key ON payments.payment_confirmation (tenant_id, reference);
 """
