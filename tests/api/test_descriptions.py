@@ -110,6 +110,7 @@ async def test_the_viewer_holds_nothing_inline(house_world: World, tmp_path: Any
     assert (page.status_code, page.headers["content-type"]) == (200, "text/html; charset=utf-8")
     assert "unsafe" not in page.headers["content-security-policy"]
     assert re.findall(r'(?:src|href)="([^"]+)"', page.text) == [
+        "data:,",
         "/static/docs/v.1.css",
         "/static/docs/v.2.js",
         "/static/docs/i.3.js",
