@@ -5,8 +5,11 @@ from typing import Any
 
 import pytest
 
+from entrepot import assembly
 from entrepot.kernel import descriptions
 from entrepot.kernel.http import BASE
+from entrepot.kernel.module import Catalogue
+from entrepot.kernel.openapi import openapi
 from entrepot.testing.world import World
 
 
@@ -146,3 +149,15 @@ async def test_built_files_are_kept_for_ever_and_others_are_not_found(house_worl
     assert found.headers["cache-control"] == "public, max-age=31536000, immutable"
     assert (missing.status_code, outside.status_code) == (404, 404)
     assert outside.headers["content-type"] == "application/problem+json"
+
+
+async def test_a_service_describes_the_others_when_asked() -> None:
+    identity, platform = assembly.load_modules(["identity", "platform"])
+    apart = Catalogue([platform], elsewhere=[identity])
+    own, everything = openapi(apart), openapi(apart, elsewhere=True, prefix="/erp")
+    assert {route.path for route in platform.all_routes()} == {path.removeprefix(BASE) for path in own["paths"]}
+    assert set(everything["paths"]) - set(own["paths"]) == {BASE + route.path for route in identity.all_routes()}
+    assert ([tag["name"] for tag in own["tags"]], everything["servers"]) == (["Platform"], [{"url": "/erp"}])
+    # Its queries ask a neighbour who may be out of reach.
+    assert "409" in own["paths"][BASE + "/settings"]["get"]["responses"]
+    assert "409" not in openapi(Catalogue([platform, identity]))["paths"][BASE + "/settings"]["get"]["responses"]
