@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import re
 import string
 from collections.abc import Iterator
 from pathlib import Path
@@ -15,6 +16,8 @@ from entrepot.pure.errors import FAMILY
 PACKAGE = Path(entrepot.__file__).parent
 REFUSALS = frozenset(kind.__name__ for kind in FAMILY.values())
 TRANSLATED = frozenset({"translate"})
+# What the database itself refuses: RAISE EXCEPTION USING ERRCODE = 'EN409', MESSAGE = '...'.
+RAISED = re.compile(r"ERRCODE = 'EN409',\s*MESSAGE = '([^']*)'")
 
 
 class Found:
@@ -27,8 +30,10 @@ class Found:
 
 
 def refusals(tree: ast.AST, place: str) -> Iterator[Found]:
-    """The messages of the refusals in a source file: constants, or else a problem."""
+    """The messages of the refusals in a source file, its SQL included: constants, or else a problem."""
     for node in ast.walk(tree):
+        if isinstance(node, ast.Constant) and isinstance(node.value, str) and "EN409" in node.value:
+            yield from (Found(f"{place}:{node.lineno}", text) for text in RAISED.findall(node.value))
         if not isinstance(node, ast.Call):
             continue
         at = _message_at(node.func)
