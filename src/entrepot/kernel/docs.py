@@ -13,6 +13,7 @@ from entrepot.kernel.lists import Listing
 from entrepot.kernel.module import KERNEL_EVENTS, Catalogue, Module, Stateful
 from entrepot.kernel.openapi import about
 from entrepot.kernel.routes import Route
+from entrepot.kernel.ui.site import Site
 from entrepot.pure.events import Event
 
 FOLDER = Path(__file__).resolve().parents[3] / "docs"
@@ -21,7 +22,8 @@ NOTE = "<!-- Generated from the code by `make docs`. Change the code, not this p
 
 def pages(catalogue: Catalogue) -> dict[str, str]:
     """Every generated page: its path below docs, and its text."""
-    found = {f"modules/{module.name}.md": module_page(module, catalogue) for module in _in_order(catalogue)}
+    site = Site(catalogue)
+    found = {f"modules/{module.name}.md": module_page(module, site) for module in _in_order(catalogue)}
     found["modules/README.md"] = overview(catalogue)
     found["configuration.md"] = configuration()
     found["permissions.md"] = permissions(catalogue)
@@ -59,8 +61,8 @@ def differences(catalogue: Catalogue, folder: Path = FOLDER) -> list[str]:
 # ── a module ──
 
 
-def module_page(module: Module, catalogue: Catalogue) -> str:
-    """Everything a module is, from its manifest."""
+def module_page(module: Module, site: Site) -> str:
+    """Everything a module is, from its manifest, and where its pages stand."""
     parts = [f"# {module.title}", NOTE, about(module), f"Module `{module.name}`, tier {module.tier}."]
     parts += _section("Statuses", [_machine(stateful) for stateful in module.machines])
     parts += _section(
@@ -84,8 +86,8 @@ def module_page(module: Module, catalogue: Catalogue) -> str:
     parts += _section(
         "Pages",
         _table(
-            ("page", "title"),
-            [(f"`{page.path}`", page.title) for page in module.pages if getattr(page, "path", "")],
+            ("page", "title", "needs", "in the menu under"),
+            [(f"`{p.path}`", p.title, f"`{p.needs}`", p.menu) for p in site.places if p.module == module.name],
         ),
     )
     parts += _section(

@@ -14,6 +14,7 @@ from entrepot.kernel.lists import Listing
 from entrepot.kernel.migrate import Chain
 from entrepot.kernel.module import Catalogue, Module
 from entrepot.kernel.records import RecordEvent
+from entrepot.kernel.ui.site import Site
 from entrepot.pure.events import Event
 from entrepot.testing import words
 from entrepot.testing.words import PACKAGE
@@ -161,7 +162,7 @@ def everything_is_documented(module: Module, catalogue: Catalogue) -> list[str]:
     named = [f"`{name}`" for name in module.all_permissions()]
     named += [f"`{setting.key}`" for setting in module.settings]
     named += [f"`{kind.event_name}`" for kind in module.event_classes()]
-    named += [f"`{path}`" for path in (getattr(each, "path", "") for each in module.pages) if path]
+    named += [f"`{place.path}`" for place in Site(catalogue).places if place.module == module.name]
     return [f"{name} is not documented" for name in named if name not in page]
 
 
