@@ -333,6 +333,10 @@ async def unit(
                 if ctx.pending:
                     await house.log.write(ctx)
                 await _commit(connection)
+        except Again:
+            # What was taken elsewhere was taken under the same reference as the winner's: it is theirs now.
+            await _roll_back(connection)
+            raise
         except BaseException:
             await _roll_back(connection)
             await ctx.give_back()

@@ -224,7 +224,8 @@ class Check:
 
     def _boardpage(self, page: d.BoardPage, where: str) -> None:
         self._columns(page.listing, [page.name, *page.fields], where)
-        if page.entity not in self.catalogue.machines and page.listing.name in self.site.lists:
+        everybody = (*self.catalogue.modules.values(), *self.catalogue.elsewhere.values())
+        if not any(page.entity == stateful.machine.entity for module in everybody for stateful in module.machines):
             raise WiringError(f"{where} is a board of {page.entity}, which has no machine")
 
     def _detailpage(self, page: d.DetailPage, where: str) -> None:
@@ -236,6 +237,9 @@ class Check:
                     raise WiringError(f"{where} shows {name}, which {shape.__name__} does not have")
         if names and page.name not in names:
             raise WiringError(f"{where} is named by {page.name}, which {shape.__name__} does not have")
+        for name in (*page.lines, *page.hidden):
+            if names and name not in names:
+                raise WiringError(f"{where} speaks of {name}, which {shape.__name__} does not have")
         for related in page.related:
             self._columns(related.listing, [*related.columns, related.field], where)
 

@@ -84,6 +84,8 @@ def receipt_texts(data: ReceiptData) -> dict[str, Any]:
         "address": data.address,
         "vat_number": data.vat_number,
         "number": data.number,
+        # The document carries the moment of the sale, so making it again gives the same document.
+        "made": [at.year, at.month, at.day, at.hour, at.minute, at.second],
         "placed_at": at.strftime("%d-%m-%Y %H:%M" if comma else "%Y-%m-%d %H:%M"),
         "terminal": data.terminal,
         "cashier": data.cashier,
