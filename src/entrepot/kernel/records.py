@@ -121,6 +121,7 @@ class Record:
             frozen=True,
             kw_only=True,
             module=self.table.__module__,
+            namespace={"__doc__": f"A {self.title.lower()} was {what}; `fields` are its values then."},
         )
         return named(f"{self.entity}.{what}", about="id")(kind)
 
