@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from html import unescape
 from typing import Any
 from urllib.parse import urlencode
 
@@ -69,7 +70,7 @@ def problems(html: str) -> list[str]:
     found = re.findall(
         r'class="app-problem"[^>]*>(?:<svg.*?</svg>)?([^<]*)|role="alert">.*?<div>(.*?)</div>', html, re.S
     )
-    return [a or b for a, b in found]
+    return [unescape(a or b) for a, b in found]
 
 
 async def somebody(

@@ -18,9 +18,8 @@ from entrepot.kernel.http import invalid
 from entrepot.kernel.lists import _conditions
 from entrepot.kernel.module import Report
 from entrepot.kernel.sheets import SHEETS
-from entrepot.kernel.ui.asking import fields_of
 from entrepot.kernel.ui.declare import BoardPage, DashboardPage, ReportPage, Tile
-from entrepot.kernel.ui.fields import Drawn
+from entrepot.kernel.ui.fields import Drawn, draw_parameters
 from entrepot.kernel.ui.labels import kind_of, tone_of
 from entrepot.kernel.ui.lists import Column, Row, crumbs_of, readable
 from entrepot.kernel.ui.show import Cell
@@ -129,7 +128,7 @@ async def move_card(visit: Visit) -> None:
     except Refusal as refusal:
         if not visit.is_partial:
             raise
-        text = visit.t(refusal.message, **refusal.facts)
+        text = visit.say(refusal)
         await toast(visit, 409, text, "danger")
         return
     text = visit.t("Now {state}", state=visit.label(target).lower())
@@ -222,7 +221,11 @@ async def show_report(visit: Visit) -> None:
         async with visit.unit(read_only=True) as ctx:
             result = await read(ctx, **arguments)
     except Invalid as refusal:
-        problem = "" if not given else visit.t(refusal.message, **refusal.facts)
+        problem = "" if not given else visit.say(refusal)
+    parameters: list[Drawn] = []
+    if body is not None:
+        async with visit.unit(read_only=True) as ctx:
+            parameters = await draw_parameters(visit, ctx, body, page.widgets, given)
     rows = rows_of(result)
     shape = type(rows[0]) if rows else _shape(read)
     names = list(page.columns) or [
@@ -254,7 +257,7 @@ async def show_report(visit: Visit) -> None:
         page_title=visit.t(place.title),
         place=place,
         page=page,
-        parameters=_parameters(visit, body, given),
+        parameters=parameters,
         problem=problem,
         columns=table[0],
         rows=table[1],
@@ -330,20 +333,3 @@ def chart_of(visit: Visit, page: ReportPage, rows: Sequence[Any]) -> dict[str, A
             "stacked": chart.stacked,
         },
     }
-
-
-def _parameters(visit: Visit, body: Any, given: dict[str, str]) -> list[Drawn]:
-    if body is None:
-        return []
-    types = {"date": "date", "moment": "date", "flag": "flag", "choice": "choice"}
-    return [
-        Drawn(
-            name=asked.name,
-            label=visit.t(asked.words),
-            type=types.get(asked.kind.name, "text"),
-            value=given.get(asked.name, "" if asked.default is None else str(asked.default)),
-            required=asked.required,
-            options=[(c, visit.label(c)) for c in asked.kind.choices],
-        )
-        for asked in fields_of(body, {}, {})
-    ]

@@ -49,6 +49,11 @@ class LongText:
 
 
 @dataclass(frozen=True)
+class OneLine:
+    """One line of text, whatever the field is called."""
+
+
+@dataclass(frozen=True)
 class Secret:
     """A password: typed twice by nobody, shown to nobody."""
 
@@ -135,12 +140,13 @@ class DetailPage(Shown):
 
     `name` is the field that names it; `by` the field of a list's row that the path takes (its key unless told).
     `entity` is its kind in audit trail, status and custom fields; a machine of that kind draws the next steps as
-    buttons, and `steps` gives moves a form of their own."""
+    buttons, and `steps` gives moves a form of their own. `lines` picks the columns of fields that are lists."""
 
     query: Function
     name: str = field(default="name", kw_only=True)
     by: str = field(default="", kw_only=True)
     sections: Sequence[Section] = field(default=(), kw_only=True)
+    lines: Mapping[str, Sequence[str]] = field(default_factory=dict, kw_only=True)
     hidden: Sequence[str] = field(default=(), kw_only=True)
     entity: str = field(default="", kw_only=True)
     related: Sequence[Related] = field(default=(), kw_only=True)
@@ -203,6 +209,7 @@ class ReportPage(Shown):
     columns: Sequence[str] = field(default=(), kw_only=True)
     chart: Chart | None = field(default=None, kw_only=True)
     drill: str = field(default="", kw_only=True)
+    widgets: Mapping[str, Any] = field(default_factory=dict, kw_only=True)
     empty: str = field(default="", kw_only=True)
 
 

@@ -164,11 +164,10 @@ def lines_of(visit: Visit, shown: Any, page: DetailPage) -> list[tuple[str, list
         if kind.name != "lines" or name in page.hidden:
             continue
         rows = getattr(shown, name) or []
-        inner = [
-            f
-            for f in msgspec.structs.fields(kind.inner)
-            if f.name not in ("id", "version", "custom") and not f.name.endswith("_id")
-        ]
+        wanted = page.lines.get(name, ())
+        by_name = {f.name: f for f in msgspec.structs.fields(kind.inner)}
+        plain = [n for n in by_name if n not in (*PLUMBING, "position") and not n.endswith("_id")]
+        inner = [by_name[n] for n in wanted or plain]
         columns = [
             Column(f.name, visit.label(f.name), "number" if kind_of(f.type).name in ("number", "integer") else "text")
             for f in inner

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from datetime import datetime
 from decimal import Decimal
 from enum import Enum
@@ -90,6 +91,24 @@ def _initial(asked: Asked, before: Any) -> Any:
     return asked.default if found is msgspec.UNSET else found
 
 
+async def draw_parameters(
+    visit: Visit, ctx: Ctx, shape: type[msgspec.Struct], widgets: Mapping[str, Any], given: Mapping[str, str]
+) -> list[Drawn]:
+    """The parameters of a report, with what is asked now."""
+    return [
+        await _draw(
+            visit,
+            ctx,
+            asked,
+            asked.name,
+            {asked.name: [given[asked.name]]} if asked.name in given else None,
+            asked.default,
+            {},
+        )
+        for asked in fields_of(shape, widgets, {})
+    ]
+
+
 async def _draw(
     visit: Visit, ctx: Ctx, asked: Asked, name: str, data: Data | None, initial: Any, problems: Mapping[str, str]
 ) -> Drawn:
@@ -103,6 +122,8 @@ async def _draw(
         problem=visit.t(problems[name]) if problems.get(name) else "",
     )
     drawn.value = data.get(name, [""])[-1] if data is not None else text_of(visit, initial)
+    if data is None and initial == 0 and isinstance(initial, Decimal):
+        drawn.value = ""  # a nought nobody typed is in the way of who types
     if kind.name == "lines":
         return await _lines(visit, ctx, asked, drawn, data, initial, problems)
     if kind.name == "struct":
@@ -174,7 +195,7 @@ async def _choose(visit: Visit, ctx: Ctx, asked: Asked, drawn: Drawn) -> None:
             await look_up(visit, ctx, drawn, d.Lookup(page.listing, page.listing.key, page.name, page.hint), several)
     elif isinstance(widget, d.Secret) or name in ("password", "pin"):
         drawn.type, drawn.value = "password", ""
-    elif isinstance(widget, d.LongText) or (kind.name == "text" and name in LONG):
+    elif isinstance(widget, d.LongText) or (widget is None and kind.name == "text" and name in LONG):
         drawn.type, drawn.rows = "long", widget.rows if isinstance(widget, d.LongText) else 3
     elif name in ("locale", "language"):
         drawn.type = "choice"
@@ -203,11 +224,17 @@ async def look_up(visit: Visit, ctx: Ctx, drawn: Drawn, lookup: d.Lookup, severa
     if chosen:
         operator = f"{lookup.value}__in"
         found = await read_page(ctx, lookup.listing, {operator: ",".join(chosen), "limit": "100"})
-        held = {str(getattr(row, lookup.value)): str(getattr(row, lookup.text)) for row in found.data}
+        held = {str(getattr(row, lookup.value)): worded(row, lookup) for row in found.data}
     offered = await read_page(ctx, lookup.listing, {**lookup.where, "limit": "20"})
     for row in offered.data:
-        held.setdefault(str(getattr(row, lookup.value)), str(getattr(row, lookup.text)))
+        held.setdefault(str(getattr(row, lookup.value)), worded(row, lookup))
     drawn.options = [*held.items(), *((c, c) for c in chosen if c not in held)]
+
+
+def worded(row: Any, lookup: d.Lookup) -> str:
+    """An option as plain words; what stores a code shows the name beside it."""
+    text = str(getattr(row, lookup.text))
+    return f"{text} · {getattr(row, lookup.hint)}" if lookup.hint and lookup.value == lookup.text else text
 
 
 async def _lines(
@@ -216,6 +243,7 @@ async def _lines(
     widget = asked.widget if isinstance(asked.widget, d.Lines) else d.Lines()
     parts = line_fields(asked.kind.inner, widget)
     drawn.type, drawn.wide, drawn.least = "lines", True, widget.least
+    parts = tuple(replace(p, widget=p.widget or d.OneLine()) for p in parts)
     drawn.blank = [await _draw(visit, ctx, p, f"{drawn.name}-__i__-{p.name}", None, p.default, {}) for p in parts]
     given = list(initial or [])
     if data is not None:

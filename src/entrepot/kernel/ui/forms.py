@@ -91,7 +91,7 @@ async def _again(
     refusal: Refusal,
 ) -> None:
     problems = dict(typed.problems)
-    message = visit.t(refusal.message, **_shown(refusal.facts))
+    message = visit.say(refusal)
     fields: Any = refusal.facts.get("fields") or []
     for wrong in fields:
         only = len(fields) == 1 and refusal.facts.get("field") == wrong["field"]
@@ -110,10 +110,6 @@ async def _again(
         problem=visit.t("Some fields need another look.") if beside else message,
         status=STATUS[refusal.code] if not typed.problems else 422,
     )
-
-
-def _shown(facts: Mapping[str, Any]) -> dict[str, Any]:
-    return {k: ", ".join(map(str, v)) if isinstance(v, list | tuple) and k != "fields" else v for k, v in facts.items()}
 
 
 def all_names(drawn: list[Drawn]) -> set[str]:
@@ -358,5 +354,5 @@ async def totals(visit: Visit) -> None:
     except (Refusal, msgspec.ValidationError) as error:
         if isinstance(error, Denied):
             raise
-        problem = visit.t(error.message, **_shown(error.facts)) if isinstance(error, Refusal) else ""
+        problem = visit.say(error) if isinstance(error, Refusal) else ""
     await visit.page("totals.html", totals=shown, problem=problem)

@@ -33,7 +33,13 @@ TONES = {
 _TONE = {word: tone for tone, words in TONES.items() for word in words.split()}
 
 
-_WORDS = {"locale": "Language", "entity_id": "Company", "business_entity": "Company", "business_entity_id": "Company"}
+_WORDS = {
+    "locale": "Language",
+    "entity": "Company",
+    "entity_id": "Company",
+    "business_entity": "Company",
+    "business_entity_id": "Company",
+}
 
 
 def plural(word: str) -> str:

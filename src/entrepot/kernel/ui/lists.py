@@ -84,7 +84,7 @@ async def show_list(visit: Visit) -> None:
         try:
             found = await read_page(ctx, page.listing, {**readable(visit, page.listing, asked), **fixed})
         except Invalid as refusal:
-            problem = visit.t(refusal.message, **refusal.facts)
+            problem = visit.say(refusal)
             found = await read_page(ctx, page.listing, fixed)
             asked = {k: v for k, v in asked.items() if k == "columns"}
         names = await names_of(visit, ctx, page.listing, found.data, chosen_columns(page, definitions, asked, fixed))
@@ -449,7 +449,7 @@ async def bulk(visit: Visit) -> None:
                 await call_command(ctx, form, {form.first: UUID(identifier)}, {})
             done += 1
         except (Refusal, ValueError) as error:
-            refused = visit.t(error.message, **error.facts) if isinstance(error, Refusal) else str(error)
+            refused = visit.say(error) if isinstance(error, Refusal) else str(error)
     back = place.parent.at(visit.exchange.values)
     if refused:
         await visit.go(

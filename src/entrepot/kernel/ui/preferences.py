@@ -133,7 +133,6 @@ async def give_setting(visit: Visit) -> None:
         async with visit.unit() as ctx:
             await page.command(ctx, key=key, value=msgspec.to_builtins(value), level=level)
     except Refusal as refusal:
-        facts = {k: ", ".join(map(str, v)) if isinstance(v, list) else v for k, v in refusal.facts.items()}
-        await _page(visit, {key: visit.t(refusal.message, **facts)}, 422)
+        await _page(visit, {key: visit.say(refusal)}, 422)
         return
     await visit.go(f"{place.path}#{key}", said="Saved")

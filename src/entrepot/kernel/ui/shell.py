@@ -83,7 +83,7 @@ class Shell:
             tenant=given["tenant"],
             asks_tenant=field == "tenant" or bool(given["tenant"]),
             asks_code=field == "code",
-            problem=visit.t(refusal.message, **refusal.facts) if refusal else "",
+            problem=visit.say(refusal) if refusal else "",
         )
 
     async def logout(self, visit: Visit) -> None:

@@ -20,7 +20,10 @@ from entrepot.kernel.i18n import translate
 from entrepot.kernel.ui.labels import label_of, tone_of
 
 PLUMBING = frozenset({"id", "tenant_id", "version", "created_at", "updated_at"})
-STATES = frozenset({"state", "status", "kind", "type"})
+STATES = frozenset({"state", "status"})
+CODED = frozenset(
+    {"kind", "type", "channel", "method", "segment", "action", "entity_type", "normal_balance", "tax_category"}
+)
 
 
 @dataclass(frozen=True)
@@ -89,9 +92,11 @@ class Formats:
             return EMPTY
         if isinstance(value, bool):
             return Cell(self.words("Yes" if value else "No"), "flag", tone="success" if value else "neutral")
-        if isinstance(value, Enum) or (isinstance(value, str) and name in STATES):
+        if isinstance(value, Enum | str) and (name in STATES or name.endswith("_status")):
             word = str(value.value if isinstance(value, Enum) else value)
             return Cell(self.words(label_of(word)), "state", tone=tone_of(word))
+        if isinstance(value, Enum) or (isinstance(value, str) and name in CODED):
+            return Cell(self.words(label_of(str(value.value if isinstance(value, Enum) else value))), "text")
         if isinstance(value, Decimal | int | float):
             return Cell(str(value) if name in ("year", "version") else self.number(value), "number")
         if isinstance(value, datetime):
@@ -122,7 +127,10 @@ class Formats:
         return Cell(" · ".join(parts), "pairs", parts=parts) if parts else EMPTY
 
     def _several(self, value: list[Any], names: dict[Any, str] | None) -> Cell:
-        texts = tuple((names or {}).get(part) or self.cell(part).text for part in value)
+        known = names or {}
+        texts = tuple(
+            (known.get(part) if isinstance(part, str | UUID) else None) or self.cell(part).text for part in value
+        )
         return Cell(", ".join(texts), "tags", parts=texts)
 
 

@@ -64,6 +64,7 @@ def texts_of(place: Place, catalogue: Catalogue) -> Iterator[str]:
     elif isinstance(page, d.ReportPage):
         read = page.report.read if isinstance(page.report, Report) else page.report
         yield page.empty
+        yield from (label_of(w) for o in page.widgets.values() if isinstance(o, d.Options) for w in o.words)
         yield from labels(dict(describe(read).parameters))
         yield from labels(struct_hints(describe(read).result))
     elif isinstance(page, d.DashboardPage):

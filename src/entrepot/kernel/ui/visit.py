@@ -18,7 +18,7 @@ from entrepot.kernel.http import SESSION_COOKIE, Exchange, Headers, entity_of, s
 from entrepot.kernel.i18n import LOCALES, pick_locale, translate
 from entrepot.kernel.ui.labels import label_of
 from entrepot.kernel.ui.show import Formats
-from entrepot.pure.errors import Denied, Malformed, NotFound, Unauthenticated
+from entrepot.pure.errors import Denied, Malformed, NotFound, Refusal, Unauthenticated
 
 if TYPE_CHECKING:
     from entrepot.kernel.ui.site import Place
@@ -160,6 +160,14 @@ class Visit:
     def t(self, text: str, **facts: Any) -> str:
         """The English text in the reader's language."""
         return translate(text, self.locale, facts)
+
+    def say(self, refusal: Refusal) -> str:
+        """A refusal in the reader's language; lists in it are read out."""
+        facts = {
+            name: ", ".join(map(str, value)) if isinstance(value, list | tuple) else value
+            for name, value in refusal.facts.items()
+        }
+        return self.t(refusal.message, **facts)
 
     def label(self, name: str) -> str:
         return self.t(label_of(name))

@@ -7,6 +7,7 @@ from entrepot.kernel.ui.declare import (
     Lines,
     ListPage,
     Lookup,
+    OneLine,
     ReportPage,
     Section,
     Tile,
@@ -32,9 +33,10 @@ pages = [
             title="New journal entry",
             fields=["date", "description", "kind", "reference", "lines"],
             widgets={
+                "description": OneLine(),
                 "lines": Lines(
                     columns=["account", "description", "debit", "credit"], widgets={"account": ACCOUNT}, least=2
-                )
+                ),
             },
         ),
         open=DetailPage(

@@ -102,7 +102,7 @@ pages = [
         order=40,
         columns=["code", "name", "country", "currency", "vat_number", "active"],
         hint="code",
-        offers=["entity_id", "business_entity_id"],
+        offers=["entity_id", "business_entity_id", "entity"],
         intro="Each company has books, numbers and settings of its own.",
         new=FormPage(
             tenancy.create_entity,

@@ -1,6 +1,16 @@
 """Pages of orders: the list, the board, one order, and sales by month."""
 
-from entrepot.kernel.ui.declare import BoardPage, Chart, DashboardPage, DetailPage, ListPage, ReportPage, Section, Tile
+from entrepot.kernel.ui.declare import (
+    BoardPage,
+    Chart,
+    DashboardPage,
+    DetailPage,
+    ListPage,
+    Options,
+    ReportPage,
+    Section,
+    Tile,
+)
 from entrepot.modules.orders import queries
 
 pages = [
@@ -27,6 +37,10 @@ pages = [
                     "Progress", ["payment_status", "fulfillment_status", "billing_status", "paid_at", "completed_at"]
                 ),
             ],
+            lines={
+                "payments": ["method", "amount", "tendered", "currency", "state"],
+                "lines": ["sku", "name", "quantity", "unit_price", "discount", "tax", "gross"],
+            },
             hidden=["taxes", "metadata"],
         ),
     ),
@@ -51,6 +65,7 @@ pages = [
         order=10,
         columns=["month", "invoices", "credit_notes", "lines", "sales", "credits", "adjustments", "net"],
         chart=Chart("bar", "month", ["net"]),
+        widgets={"by": Options(["day", "month", "year"])},
         empty="The first sale puts a bar here.",
     ),
     DashboardPage(

@@ -1,0 +1,176 @@
+"""Boards, reports, tiles, lines and the review, by the pages of a shop."""
+
+from __future__ import annotations
+
+import re
+from typing import Any
+
+import pytest
+from browsing import Browser, problems, somebody
+from test_pages import cells, headings
+
+from entrepot.testing.world import Person, World
+
+
+@pytest.fixture
+async def trading(house_world: World) -> tuple[Browser, Person]:
+    browser, person = await somebody(house_world)
+    await person.post("/products", {"name": "Charger", "sku": "ZAP", "price": "121.00", "kind": "stocked"})
+    adjusted = {"sku": "ZAP", "quantity": "10", "reason": "opening", "unit_cost": "50.00"}
+    await person.post("/inventory/adjust", adjusted)
+    await person.post(
+        "/orders/pos",
+        {
+            "store_id": "s",
+            "terminal_id": "1",
+            "lines": [{"sku": "ZAP", "quantity": "2"}],
+            "payments": [{"method": "card"}],
+        },
+    )
+    await house_world.settle()
+    return browser, person
+
+
+def tile(html: str, title: str) -> tuple[str, str]:
+    found = re.search(
+        rf'class="app-tile" href="([^"]+)">(?:(?!</a>).)*app-tile-number">([^<]+)<(?:(?!</a>).)*app-tile-title">{title}<',
+        html,
+    )
+    assert found is not None
+    return found.group(1).replace("&amp;", "&"), found.group(2)
+
+
+async def test_a_tile_and_what_it_opens_have_the_same_total(trading: tuple[Browser, Person]) -> None:
+    browser, _ = trading
+    html = await browser.get("/")
+    href, number = tile(html, "Orders today")
+    assert number == "1"
+    rows = cells(await browser.get(href))
+    assert len(rows) == 1
+    href, number = tile(html, "Sold today")
+    assert number == "242.00"
+    opened = await browser.get(href + "&columns=total")
+    assert cells(opened) == [["242.00"]]
+
+
+async def test_a_report_is_a_table_a_chart_and_three_files(trading: tuple[Browser, Person]) -> None:
+    browser, _ = trading
+    html = await browser.get("/reports/sales?by=year")
+    assert headings(html) == ["Month", "Invoices", "Credit notes", "Lines", "Sales", "Credits", "Adjustments", "Net"]
+    assert [row[1:] for row in cells(html)] == [["1", "0", "1", "242.00", "0.00", "0.00", "242.00"]]
+    assert '"series":[{"name":"Net","data":["242.00"]}]' in html
+    csv = await browser.call("GET", "/reports/sales?by=year&format=csv")
+    assert csv.content.decode("utf-8-sig").splitlines()[1].split(",")[1:] == [
+        "1",
+        "0",
+        "1",
+        "242.00",
+        "0.00",
+        "0.00",
+        "242.00",
+    ]
+    assert (await browser.call("GET", "/reports/sales?format=xlsx")).content[:2] == b"PK"
+    assert (await browser.call("GET", "/reports/sales?format=pdf")).content[:5] == b"%PDF-"
+    assert problems(await browser.get("/reports/sales?by=century")) == ["must be one of month, day, year"]
+
+
+async def test_a_row_of_a_report_leads_to_what_it_sums_up(trading: tuple[Browser, Person]) -> None:
+    browser, _ = trading
+    html = await browser.get("/reports/trial-balance")
+    links = re.findall(r'class="app-row-link" href="([^"]+)"', html)
+    assert links
+    assert links[0].startswith("/accounting/accounts?q=")
+    await browser.get(links[0])
+
+
+async def test_an_order_shows_its_lines_status_and_next_steps(trading: tuple[Browser, Person]) -> None:
+    browser, person = trading
+    order = (await person.get("/orders"))[0]
+    html = await browser.get(f"/orders/{order['id']}")
+    assert "<td >ZAP</td>" in html
+    steps = re.findall(r'name="to" value="([a-z]+)"', html)
+    assert steps == ["returned", "refunded"]
+    await browser.post(f"/orders/{order['id']}/step", {"to": "returned", "reason": "too big"})
+    assert (await person.get(f"/orders/{order['id']}"))["state"] == "returned"
+    html = await browser.get(f"/orders/{order['id']}")
+    assert '<span class="app-block">too big</span>' in html
+
+
+async def test_a_step_that_is_not_allowed_changes_nothing(trading: tuple[Browser, Person]) -> None:
+    browser, person = trading
+    order = (await person.get("/orders"))[0]
+    await browser.get("/orders")
+    response = await browser.post(f"/orders/{order['id']}/step", {"to": "draft"}, status=409)
+    assert "That does not fit the state things are in" in response.text
+    assert (await person.get(f"/orders/{order['id']}"))["state"] == "completed"
+
+
+async def test_a_board_has_a_lane_per_state_and_moves_cards(trading: tuple[Browser, Person]) -> None:
+    browser, person = trading
+    order = (await person.get("/orders"))[0]
+    html = await browser.get("/orders/board")
+    lanes = re.findall(r'data-board-column="([a-z]+)"', html)
+    assert lanes == ["draft", "pending", "confirmed", "paid", "fulfilling", "fulfilled", "completed"]
+    assert f'data-card="{order["id"]}"' in html
+    moved: Any = {"card": order["id"], "column": "refunded", "reason": "broken"}
+    response = await browser.post("/orders/board/move", moved, status=200, **{"hx-request": "true"})
+    assert response.headers["hx-trigger"] == '{"toast":{"text":"Now refunded","tone":"success"}}'
+    response = await browser.post("/orders/board/move", moved, status=409, **{"hx-request": "true"})
+    assert '"tone":"danger"' in response.headers["hx-trigger"]
+    assert (await person.get(f"/orders/{order['id']}"))["state"] == "refunded"
+
+
+async def test_a_review_shows_the_effect_and_changes_nothing_until_confirmed(trading: tuple[Browser, Person]) -> None:
+    browser, person = trading
+    form = {"sku": "ZAP", "quantity": "-3", "reason": "broken", "once": "r1"}
+    await browser.get("/stock/new")
+    response = await browser.post("/stock/new", form, status=200)
+    assert "This is what will happen" in response.text
+    assert "Stock level" in response.text or "stock" in response.text.lower()
+    assert (await person.get("/inventory/ZAP"))["on_hand"] == "8"
+    back = await browser.post("/stock/new", {**form, "step": "edit"}, status=200)
+    assert 'value="-3"' in back.text
+    await browser.post("/stock/new", {**form, "step": "confirm"})
+    assert (await person.get("/inventory/ZAP"))["on_hand"] == "5"
+
+
+async def test_lines_are_typed_in_a_table(trading: tuple[Browser, Person]) -> None:
+    browser, person = trading
+    accounts = [a["code"] for a in await person.get("/accounting/accounts?detail=true")][:2]
+    await browser.get("/accounting/journal-entries/new")
+    form = [
+        ("date", "2026-11-01"), ("description", "Correction"), ("kind", "manual"),
+        ("lines-0-account", accounts[0]), ("lines-0-debit", "1.250,50"), ("lines-0-credit", ""),
+        ("lines-4-account", accounts[1]), ("lines-4-debit", ""), ("lines-4-credit", "1.250,50"),
+        ("lines-7-account", ""), ("lines-7-debit", ""),
+    ]  # fmt: skip
+    browser.cookies["entrepot_locale"] = "nl"
+    response = await browser.post("/accounting/journal-entries/new", form)
+    entry = await person.get("/accounting/journal-entries/" + response.headers["location"].rsplit("/", 1)[1])
+    assert [(line["account"], line["debit"], line["credit"]) for line in entry["lines"]] == [
+        (accounts[0], "1250.50", "0"), (accounts[1], "0", "1250.50"),
+    ]  # fmt: skip
+
+
+async def test_a_wrong_line_keeps_its_problem_beside_it(trading: tuple[Browser, Person]) -> None:
+    browser, person = trading
+    before = len(await person.get("/accounting/journal-entries"))
+    await browser.get("/accounting/journal-entries/new")
+    form = {"date": "2026-11-01", "description": "X", "kind": "manual", "lines-3-account": "", "lines-3-debit": "much"}
+    response = await browser.post("/accounting/journal-entries/new", form, status=422)
+    assert re.findall(r'id="f-(lines-0-\w+)-problem">([^<]+)<', response.text) == [
+        ("lines-0-account", "this field is required"), ("lines-0-debit", "this is not a number"),
+    ]  # fmt: skip
+    assert len(await person.get("/accounting/journal-entries")) == before
+
+
+async def test_a_record_has_its_pages_without_a_line(trading: tuple[Browser, Person]) -> None:
+    browser, person = trading
+    await browser.get("/categories/new")
+    response = await browser.post("/categories/new", {"name": "Chargers"})
+    category = (await person.get("/categories"))[0]
+    assert response.headers["location"] == f"/categories/{category['id']}"
+    html = await browser.get(f"/categories/{category['id']}")
+    assert "<h1>Chargers</h1>" in html
+    await browser.post(f"/categories/{category['id']}/archive")
+    assert (await person.get(f"/categories/{category['id']}"))["archived_at"] is not None
