@@ -159,6 +159,7 @@ def web_of(house: House) -> Web:
     """The web application of a house, with everything that is mounted beside the API."""
     web = Web(house)
     house.forgetting.append(web.cache.forget)
+    house.closing += [web.by_address.close, web.by_tenant.close]
     pages.mount(web)
     return web
 

@@ -76,6 +76,14 @@ class Opened(msgspec.Struct, frozen=True):
     lasts: int
 
 
+class Factor(msgspec.Struct, frozen=True):
+    """A second factor: whether the actor has one, and a fresh secret for who wants one, with its address for a QR."""
+
+    held: bool
+    secret: str
+    uri: str
+
+
 class LogIn(Facade, name="log_in"):
     """How a browser gets in and out. Asked in no tenant: the credential that comes back names it."""
 
@@ -88,6 +96,31 @@ class LogIn(Facade, name="log_in"):
     @tell()
     async def close(self, credential: str) -> None:
         """End the session of this credential."""
+        raise AssertionError
+
+    @tell()
+    async def forgot(self, email: str, tenant: str | None) -> None:
+        """Mail a link for a new password to who has this address; says nothing about whether anybody does."""
+        raise AssertionError
+
+    @tell()
+    async def reset(self, token: str, password: str) -> None:
+        """Set a new password with the token of that mail; refuses with Invalid what is no longer good."""
+        raise AssertionError
+
+    @ask
+    async def factor(self) -> Factor:
+        """The second factor of the actor, and a secret to set one up with."""
+        raise AssertionError
+
+    @tell()
+    async def set_factor(self, secret: str, code: str) -> None:
+        """Ask for a code at every log-in from now on; refuses with Invalid(field=code) a wrong one."""
+        raise AssertionError
+
+    @tell()
+    async def drop_factor(self, code: str) -> None:
+        """Stop asking for a code; takes one last code."""
         raise AssertionError
 
 
@@ -137,6 +170,9 @@ class Throttle:
     async def count(self, key: str) -> None:
         """Count one among all processes; refuses with TooMany(retry_after=seconds)."""
         self.take(key)
+
+    async def close(self) -> None:
+        """Give back what was opened to count together; here that is nothing."""
 
 
 class SharedThrottle(Throttle):

@@ -61,6 +61,7 @@ class House:
         self._files: Files | None = None
         self.forgetting: list[Callable[[], None]] = []
         self.carriers: list[Carrier] = []
+        self.closing: list[Callable[[], Awaitable[None]]] = []
 
     @property
     def files(self) -> Files:
@@ -87,6 +88,8 @@ class House:
         for carrier in self.carriers:
             await carrier.stop()
         await self.databases.close()
+        for close in self.closing:
+            await close()
 
     def job_name(self, function: Callable[..., Awaitable[Any]]) -> str:
         """The name of a declared job; raises WiringError for a function that no manifest lists under `jobs`."""

@@ -45,9 +45,10 @@ async def receive(house: House, body: bytes, stamp: str, signature: str) -> None
 
 
 async def take_in(house: House, envelopes: Sequence[Envelope]) -> int:
-    """Append foreign events to our log, each once; returns how many were new."""
+    """Append foreign events to our log, each once; returns how many were new. Our own, come back by a broker, are
+    not foreign."""
     heard = {name for reaction in house.catalogue.reactions for name in reaction.events}
-    wanted = [e for e in envelopes if e.type in heard]
+    wanted = [e for e in envelopes if e.type in heard and e.source != house.name]
     if not wanted:
         return 0
     new = 0
