@@ -45,7 +45,7 @@ format: venv-dev               ## put every file in order
 
 requirements: venv-dev         ## how many requirements have a test that passes
 	@mkdir -p .pytest_cache
-	@$(BIN)/python -m pytest -q -n auto --tb=no --no-header -m "not distributed and not browser" > .pytest_cache/requirements.log || true
+	@$(BIN)/python -m pytest -q -n auto --tb=no --no-header --covers .pytest_cache/covers.json -m "not distributed and not browser" > .pytest_cache/requirements.log || true
 	@$(BIN)/python -m entrepot.kernel.requirements
 
 demo-order: venv               ## an order through the running system, told step by step

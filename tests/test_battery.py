@@ -20,6 +20,7 @@ MODULES = list(CATALOGUE.modules.values())
 NAMES = [module.name for module in MODULES]
 
 
+@pytest.mark.covers("OBS-013", "OBS-015", "PLT-013")
 @pytest.mark.parametrize("question", battery.QUESTIONS, ids=lambda question: question.__name__)
 @pytest.mark.parametrize("module", MODULES, ids=NAMES)
 def test_on_paper(module: Module, question: battery.Question) -> None:

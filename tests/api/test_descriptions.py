@@ -19,6 +19,7 @@ async def document(world: World, path: str) -> Any:
     return response.json()
 
 
+@pytest.mark.covers("GTW-011", "OBS-013")
 async def test_every_route_is_an_operation_and_every_operation_a_route(house_world: World) -> None:
     house, _ = house_world.houses["entrepot"]
     found = await document(house_world, "/openapi.json")
@@ -85,6 +86,7 @@ async def test_a_list_has_its_whole_grammar(house_world: World) -> None:
     }
 
 
+@pytest.mark.covers("OBS-014")
 async def test_asyncapi_tells_who_tells_and_who_hears(house_world: World) -> None:
     house, _ = house_world.houses["entrepot"]
     found = await document(house_world, "/asyncapi.json")

@@ -55,6 +55,7 @@ def loaded(document: dict[str, Any]) -> Any:
 SCHEMA = loaded(DOCUMENT)
 
 
+@pytest.mark.covers("PLT-021")
 @pytest.mark.parametrize(("module", "route"), OPERATIONS, ids=[f"{r.method} {r.path}" for _, r in OPERATIONS])
 async def test_operation(house_world: World, tenant: Person, module: Module, route: Route) -> None:
     async with house_world.unit(tenant.tenant, module.name) as ctx:

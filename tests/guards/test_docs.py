@@ -2,12 +2,15 @@
 
 from pathlib import Path
 
+import pytest
+
 from entrepot import assembly
 from entrepot.kernel import docs
 from entrepot.kernel.config import EXPLAINED, Config
 from entrepot.kernel.module import Catalogue
 
 
+@pytest.mark.covers("OBS-013", "OBS-014")
 def test_committed_pages_are_the_generated_ones() -> None:
     assert docs.differences(Catalogue(assembly.load_modules())) == []
 

@@ -38,6 +38,7 @@ def copied(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return root
 
 
+@pytest.mark.covers("OBS-012")
 def test_every_contract_is_kept(copied: Path) -> None:
     code, said = lint(copied)
     assert (code, "0 broken" in said) == (0, True), said

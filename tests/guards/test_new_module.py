@@ -58,6 +58,7 @@ def test_it_keeps_the_import_contracts(copied: Path) -> None:
     assert "0 broken" in run(copied, "lint-imports", "--no-cache", "--no-logo")
 
 
+@pytest.mark.covers("PLT-014")
 def test_it_passes_its_tests_and_the_battery(copied: Path) -> None:
     found = run(
         copied,

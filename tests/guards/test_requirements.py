@@ -10,7 +10,17 @@ from pathlib import Path
 from entrepot.kernel.requirements import Requirement, report, requirements
 
 ROOT = Path(__file__).resolve().parents[2]
-OPTIONS = ("-q", "-p", "entrepot.testing.covers", "-p", "no:cacheprovider", "-c", "/dev/null")
+OPTIONS = (
+    "-q",
+    "-p",
+    "entrepot.testing.covers",
+    "-p",
+    "no:cacheprovider",
+    "-c",
+    "/dev/null",
+    "--covers",
+    "kept/covers.json",
+)
 
 
 def claimed(text: str) -> Iterator[tuple[int, str]]:
@@ -58,7 +68,7 @@ def test_only_what_passes_everywhere_counts(tmp_path: Path) -> None:
             capture_output=True,
             check=False,
         )
-        file = tmp_path / ".pytest_cache" / "covers.json"
+        file = tmp_path / "kept" / "covers.json"
         assert json.loads(file.read_text()) == ["A-1", "A-4"]
         file.unlink()
 

@@ -47,7 +47,7 @@ def report(wanted: Sequence[Requirement], covered: set[str]) -> str:
 def main(*, as_json: bool = False) -> int:
     """Print the report of the last test run; as JSON, every requirement with whether it is covered."""
     if not COVERED.is_file():
-        sys.stderr.write("run the tests first\n")
+        sys.stderr.write("run the tests first: make requirements\n")
         return 1
     wanted, covered = requirements(), set(json.loads(COVERED.read_text(encoding="utf-8")))
     if as_json:

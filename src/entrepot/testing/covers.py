@@ -1,4 +1,4 @@
-"""A plugin of pytest: writes which requirements the tests of a run proved, to .pytest_cache/covers.json.
+"""A plugin of pytest: `--covers FILE` writes which requirements the tests of a run proved.
 
 A requirement counts when a test that names it passed and none that names it failed.
 """
@@ -7,14 +7,20 @@ from __future__ import annotations
 
 import json
 from collections.abc import Sequence
+from pathlib import Path
 
 import pytest
 
 
+def pytest_addoption(parser: pytest.Parser) -> None:
+    parser.addoption("--covers", metavar="FILE", help="write the ids of the requirements that this run proved")
+
+
 def pytest_configure(config: pytest.Config) -> None:
     # With several workers only the one that hands out the work hears of every report.
-    if not hasattr(config, "workerinput"):
-        config.pluginmanager.register(Covered(config), "covered-requirements")
+    file = config.getoption("--covers")
+    if file and not hasattr(config, "workerinput"):
+        config.pluginmanager.register(Covered(config.rootpath / file), "covered-requirements")
 
 
 def pytest_collection_modifyitems(items: Sequence[pytest.Item]) -> None:
@@ -28,8 +34,8 @@ def pytest_collection_modifyitems(items: Sequence[pytest.Item]) -> None:
 class Covered:
     """Gathers the reports of one run."""
 
-    def __init__(self, config: pytest.Config) -> None:
-        self.file = config.rootpath / ".pytest_cache" / "covers.json"
+    def __init__(self, file: Path) -> None:
+        self.file = file
         self.proved: set[str] = set()
         self.failed: set[str] = set()
 
@@ -42,5 +48,5 @@ class Covered:
                     self.proved.update(ids)
 
     def pytest_sessionfinish(self) -> None:
-        self.file.parent.mkdir(exist_ok=True)
+        self.file.parent.mkdir(parents=True, exist_ok=True)
         self.file.write_text(json.dumps(sorted(self.proved - self.failed)), encoding="utf-8")
