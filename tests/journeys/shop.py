@@ -6,7 +6,9 @@ from decimal import Decimal
 from typing import Any
 
 
-async def product(person: Any, sku: str = "COFFEE", price: str = "2.50", stock: str = "10", cost: str = "0.80", **more: Any) -> Any:
+async def product(
+    person: Any, sku: str = "COFFEE", price: str = "2.50", stock: str = "10", cost: str = "0.80", **more: Any
+) -> Any:
     """A product with so much stock (none when empty), known everywhere."""
     made = await person.post("/products", {"name": sku.title(), "sku": sku, "price": price, **more}, status=201)
     await person.world.settle()

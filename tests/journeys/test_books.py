@@ -156,7 +156,9 @@ async def test_nothing_enters_a_closed_period(house_world):
     assert problem["detail"] == "the period 2026-03 is closed"
     async with shop.world.unit(shop.tenant, "accounting") as ctx:
         accounts = {r["code"]: r["id"] for r in await ctx.connection.fetch("SELECT code, id FROM accounting.account")}
-        known = await ctx.connection.fetchrow("SELECT entity_id, date FROM accounting.journal_entry WHERE status = 'posted'")
+        known = await ctx.connection.fetchrow(
+            "SELECT entity_id, date FROM accounting.journal_entry WHERE status = 'posted'"
+        )
     with pytest.raises(asyncpg.PostgresError, match="is closed"):
         async with shop.world.unit(shop.tenant, "accounting") as ctx:
             entry_id = new_id()

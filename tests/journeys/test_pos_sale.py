@@ -77,7 +77,10 @@ async def test_a_refused_sale_leaves_exactly_nothing(world):
     problem = await shop.refused(
         "POST",
         "/orders/pos",
-        {"lines": [{"sku": "NOPE", "quantity": "1"}, {"sku": "TEA", "quantity": "1"}], "payments": [{"method": "card"}]},
+        {
+            "lines": [{"sku": "NOPE", "quantity": "1"}, {"sku": "TEA", "quantity": "1"}],
+            "payments": [{"method": "card"}],
+        },
         status=422,
     )
     assert problem["fields"] == [{"field": "lines[0].sku", "problem": "there is no such product"}]

@@ -9,7 +9,9 @@ import pytest
 from tests.journeys.shop import on_hand, product, sale, trial
 
 
-@pytest.mark.covers("INV-001", "INV-002", "INV-003", "INV-005", "INV-011", "INV-015", "INV-021", "INV-022", "INV-028", "INV-036")
+@pytest.mark.covers(
+    "INV-001", "INV-002", "INV-003", "INV-005", "INV-011", "INV-015", "INV-021", "INV-022", "INV-028", "INV-036"
+)
 async def test_goods_move_between_warehouses_with_their_value(world):
     shop = await world.tenant()
     await product(shop, stock="10", cost="0.80")
@@ -45,7 +47,9 @@ async def test_counts_and_corrections_reach_the_books(world):
     await shop.post("/inventory/adjust", {"sku": "COFFEE", "quantity": "-2", "reason": "broken"})
     assert await trial(shop) == {"1300": Decimal("10.00"), "5100": Decimal("-10.00")}
     await shop.refused("POST", "/inventory/adjust", {"sku": "COFFEE", "quantity": "-6", "reason": "x"}, status=409)
-    problem = await shop.refused("POST", "/inventory/adjust", {"sku": "COFFEE", "quantity": "1", "reason": " "}, status=422)
+    problem = await shop.refused(
+        "POST", "/inventory/adjust", {"sku": "COFFEE", "quantity": "1", "reason": " "}, status=422
+    )
     assert problem["field"] == "reason"
     moves = await shop.get("/stock-moves?sku=COFFEE&sort=id")
     assert [(m["kind"], m["quantity"], m["value"]) for m in moves] == [
