@@ -1,7 +1,7 @@
-"""Run as a program: a sale at the till, and the relay after it, each killed with SIGKILL before every statement in turn.
+"""Run as a program: a sale at the till, and the relay after it, each killed before every statement in turn (SIGKILL).
 
-Writes one JSON line per kill to reports.jsonl in the home: where it died, and what was found after the restart. Forks before any event loop exists,
-so a child dies as a whole process does.
+Writes one JSON line per kill to reports.jsonl in the home: where it died, and what was found after the restart. Forks
+before any event loop exists, so a child dies as a whole process does.
 """
 
 from __future__ import annotations
@@ -33,7 +33,6 @@ from entrepot.modules.orders.commands.selling import PosSale, sell
 from entrepot.modules.orders.rules.selling import SaleLine, SalePayment
 from entrepot.modules.payments.contract import PaymentMethod
 from entrepot.testing.world import test_config
-
 
 # Loaded before the first fork, so that a child starts at once.
 MODULES = assembly.load_modules()
@@ -159,7 +158,7 @@ def main() -> None:
             assert in_child(look) == 0
             return json.loads((home / "found.json").read_text())
 
-        for what, run in (("sale", sale), ("relay", relay)):
+        for what in ("sale", "relay"):
             step = 0
             while True:
                 client_id = f"{what}-{step}"

@@ -29,7 +29,7 @@ def test_a_sale_and_its_booking_survive_a_kill_before_every_statement():
     relays = [r for r in reports if r["what"] == "relay"]
     assert len(sales) > 10, "a sale has at least that many statements"
     assert len(relays) > 15
-    assert all(r["ended"] == -9 for r in sales[:-1]) and sales[-1]["ended"] == 0
+    assert [r["ended"] for r in sales] == [-9] * (len(sales) - 1) + [0]
     for count, report in enumerate(reports, start=1):
         if report["what"] == "sale":
             # Killed: the sale is there as a whole, or not at all.
