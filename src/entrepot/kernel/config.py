@@ -28,6 +28,7 @@ class Config(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
     workers: int = 1
     path_prefix: str = ""
     base_domain: str = ""
+    public_url: str = ""
     trusted_proxies: str = ""
     cors_origins: str = ""
     log_level: str = "info"
@@ -51,6 +52,11 @@ class Config(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
     def folder(self) -> Path:
         return Path(self.home).expanduser().resolve()
 
+    @property
+    def address(self) -> str:
+        """Where links in mails lead. Never taken from a request: whoever sends one can name any host."""
+        return (self.public_url or f"http://{self.host}:{self.port}{self.path_prefix}").rstrip("/")
+
     def origins(self) -> list[str]:
         return [origin.strip() for origin in self.cors_origins.split(",") if origin.strip()]
 
@@ -65,6 +71,7 @@ EXPLAINED: dict[str, str] = {
     "port": "port to listen on",
     "workers": "processes that answer requests",
     "path_prefix": "path under which a reverse proxy serves us, such as /erp",
+    "public_url": "address people reach us at, for links in mails; empty is this process on its own port",
     "base_domain": "domain whose subdomains name tenants: acme.example.com is the tenant acme",
     "trusted_proxies": "addresses whose X-Forwarded-* headers are believed, comma separated",
     "cors_origins": "origins of other front ends that may call the API, comma separated; * for any",

@@ -16,7 +16,7 @@ from entrepot.kernel.module import Stateful
 from entrepot.kernel.ui.declare import DetailPage, ListPage, Related, Section
 from entrepot.kernel.ui.forms import path_values
 from entrepot.kernel.ui.labels import kind_of, label_of, tone_of
-from entrepot.kernel.ui.lists import PLUMBING, Column, Row, crumbs_of, href_of, names_in
+from entrepot.kernel.ui.rows import PLUMBING, Column, Row, crumbs_of, href_of, names_in
 from entrepot.kernel.ui.show import Cell
 from entrepot.kernel.ui.site import Place
 from entrepot.kernel.ui.visit import Visit
@@ -76,7 +76,7 @@ async def show_detail(visit: Visit) -> None:
         )
         related = [await related_of(visit, ctx, r, identifier) for r in page.related if visit.may(r.listing.needs)]
         timeline = await timeline_of(visit, ctx, entity, identifier) if identifier else []
-    crumbs = await crumbs_of(visit, place)
+    crumbs = crumbs_of(visit, place)
     name = str(getattr(shown, page.name, "")) or visit.t(place.title)
     await visit.page(
         "detail.html",

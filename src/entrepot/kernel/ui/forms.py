@@ -19,7 +19,7 @@ from entrepot.kernel.ui.asking import Data, Form, Typed, form_of, input_name, re
 from entrepot.kernel.ui.declare import DetailPage, FormPage, ListPage
 from entrepot.kernel.ui.fields import Drawn, draw_form
 from entrepot.kernel.ui.labels import label_of
-from entrepot.kernel.ui.lists import crumbs_of
+from entrepot.kernel.ui.rows import crumbs_of
 from entrepot.kernel.ui.show import Cell
 from entrepot.kernel.ui.site import Place
 from entrepot.kernel.ui.visit import Visit
@@ -236,7 +236,7 @@ async def _page(
     status: int = 200,
     review: dict[str, Any] | None = None,
 ) -> None:
-    crumbs = await crumbs_of(visit, place)
+    crumbs = crumbs_of(visit, place)
     named = place.parent.page if place.parent and isinstance(place.parent.page, DetailPage) else None
     name = str(getattr(before, named.name, "")) if named is not None and before is not None else ""
     if crumbs and name:
@@ -279,7 +279,7 @@ async def _after(visit: Visit, place: Place, form: Form, values: dict[str, Any],
             title=visit.t(place.title),
             page_title=visit.t(place.title),
             facts=facts,
-            crumbs=await crumbs_of(visit, place),
+            crumbs=crumbs_of(visit, place),
             back=visit.url(place.parent.at(visit.exchange.values)) if place.parent else visit.url("/"),
         )
         return

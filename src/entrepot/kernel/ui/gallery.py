@@ -5,7 +5,7 @@ from __future__ import annotations
 from decimal import Decimal
 
 from entrepot.kernel.ui.fields import Drawn, matrix_of
-from entrepot.kernel.ui.lists import Column, Row
+from entrepot.kernel.ui.rows import Column, Row
 from entrepot.kernel.ui.visit import Visit
 
 WORDS = ("draft", "pending", "confirmed", "paid", "cancelled")

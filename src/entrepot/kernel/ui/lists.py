@@ -3,68 +3,29 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from datetime import UTC, date, timedelta
 from typing import Any
 from urllib.parse import urlencode
 from uuid import UUID
 
-import msgspec
-import sqlalchemy as sa
-
-from entrepot.kernel import db
 from entrepot.kernel.ctx import Ctx
-from entrepot.kernel.fields import FieldDefinition
-from entrepot.kernel.lists import EXPORT_LIMIT, RESERVED, Listing, read_page
+from entrepot.kernel.lists import EXPORT_LIMIT, read_page
 from entrepot.kernel.sheets import SHEETS
 from entrepot.kernel.ui import saved
-from entrepot.kernel.ui.declare import DetailPage, ListPage
-from entrepot.kernel.ui.labels import kind_of, label_of
-from entrepot.kernel.ui.show import Cell
-from entrepot.kernel.ui.site import Place, Site
+from entrepot.kernel.ui.declare import ListPage
+from entrepot.kernel.ui.filters import chips_of, filters_of
+from entrepot.kernel.ui.rows import (
+    chosen_columns,
+    columns_of,
+    crumbs_of,
+    default_columns,
+    definitions_of,
+    names_of,
+    readable,
+    row_of,
+)
+from entrepot.kernel.ui.site import Place
 from entrepot.kernel.ui.visit import Visit
 from entrepot.pure.errors import Invalid, NotFound, Refusal
-
-PLUMBING = ("id", "version", "custom", "archived_at", "tenant_id")
-FILTER_KINDS = ("choice", "flag", "date", "moment", "text", "number", "integer", "id")
-
-
-class Column(msgspec.Struct, frozen=True):
-    """One column of a list as the template shows it."""
-
-    name: str
-    label: str
-    style: str
-    sort: str = ""
-    sorted: str = ""
-    chosen: bool = True
-
-
-class Row(msgspec.Struct, frozen=True):
-    """One row, ready to be shown."""
-
-    id: str
-    href: str
-    cells: list[Cell]
-
-
-class Filter(msgspec.Struct, frozen=True):
-    """One way to narrow a list."""
-
-    name: str
-    label: str
-    kind: str
-    value: str = ""
-    until: str = ""
-    options: list[tuple[str, str]] = []
-    pick: str = ""
-    shown: str = ""
-
-
-class Chip(msgspec.Struct, frozen=True):
-    """A filter that holds now, and the address without it."""
-
-    text: str
-    without: str
 
 
 async def show_list(visit: Visit) -> None:
@@ -119,7 +80,7 @@ async def show_list(visit: Visit) -> None:
         "new": place.new if place.new and visit.may(place.new.needs) else None,
         "new_href": visit.url(place.new.at(visit.exchange.values)) if place.new else "",
         "filtered": bool(kept.keys() - {"columns", "sort", "limit"}),
-        "crumbs": await crumbs_of(visit, place),
+        "crumbs": crumbs_of(visit, place),
         "page_title": visit.t(place.title),
     }
     await visit.page("list_body.html" if visit.is_partial else "list.html", **facts)
@@ -143,247 +104,6 @@ def asked_of(query: Mapping[str, str], views: Sequence[saved.SavedView]) -> dict
         if chosen is not None:
             asked.update(chosen.asked)
     return asked
-
-
-def readable(visit: Visit, listing: Listing[Any], asked: Mapping[str, str]) -> dict[str, str]:
-    """The query as the list reads it: a day stands for the reader's whole day, from its midnight to the next."""
-    found: dict[str, str] = {}
-    for name, value in asked.items():
-        if name in ("columns", "view", "format"):
-            continue
-        field, _, operator = name.partition("__")
-        if len(value) == 10 and field in listing.kinds and kind_of(listing.kinds[field]).name == "moment":
-            try:
-                day = date.fromisoformat(value)
-            except ValueError:
-                raise Invalid.field(name, "this is not a valid value: {value}", value=value) from None
-            if operator == "lte":
-                name, day = f"{field}__lt", day + timedelta(days=1)
-            value = visit.formats.from_local(f"{day.isoformat()}T00:00").astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
-        found[name] = value
-    return found
-
-
-async def definitions_of(ctx: Ctx, page: ListPage, visit: Visit) -> list[FieldDefinition]:
-    """The custom fields of what is listed."""
-    entity = page.custom or (page.listing.extensible.entity if page.listing.extensible else "")
-    if not entity or "custom" not in page.listing.columns:
-        return []
-    entity = entity.format_map(visit.exchange.values) if "{" in entity else entity
-    return await ctx.house.fields.of(ctx, entity)
-
-
-def default_columns(page: ListPage) -> list[str]:
-    if page.columns:
-        return list(page.columns)
-    return [n for n in page.listing.columns if n not in PLUMBING and n not in page.listing.hidden][:7]
-
-
-def chosen_columns(
-    page: ListPage, definitions: Sequence[FieldDefinition], asked: Mapping[str, str], fixed: Mapping[str, str]
-) -> list[str]:
-    """The columns that are shown, in order."""
-    known = [n for n in page.listing.columns if n not in ("custom", "tenant_id")]
-    known += [f"custom.{d.name}" for d in definitions]
-    wanted = [name for name in asked.get("columns", "").split(",") if name in known]
-    listed = [f"custom.{d.name}" for d in definitions if d.listed]
-    return [n for n in (wanted or [*default_columns(page), *listed]) if n not in fixed]
-
-
-def columns_of(
-    visit: Visit,
-    page: ListPage,
-    definitions: Sequence[FieldDefinition],
-    asked: Mapping[str, str],
-    fixed: Mapping[str, str],
-    here: str,
-) -> list[Column]:
-    """Chosen columns first, in their order, then those that could be chosen."""
-    chosen = chosen_columns(page, definitions, asked, fixed)
-    labels = {
-        f"custom.{d.name}": d.label.get(visit.locale) or d.label.get("en") or label_of(d.name) for d in definitions
-    }
-    rest = [n for n in page.listing.columns if n not in chosen and n not in ("custom", "tenant_id") and n not in fixed]
-    rest += [name for name in labels if name not in chosen]
-    sort = (asked.get("sort") or page.listing.sort).split(",")[0]
-    kept = {k: v for k, v in asked.items() if k not in ("sort", "cursor", "view", "format", "count")}
-    found = []
-    for name in [*chosen, *rest]:
-        kind = kind_of(page.listing.kinds.get(name, str)).name
-        sortable = page.listing.sortable(name)
-        down = sort == f"-{name}"
-        found.append(
-            Column(
-                name=name,
-                label=labels.get(name) or visit.label(name),
-                style="number" if kind in ("number", "integer") else "text",
-                sort=f"{here}?{urlencode({**kept, 'sort': f'-{name}' if sort == name else name})}" if sortable else "",
-                sorted="descending" if down else "ascending" if sort == name else "",
-                chosen=name in chosen,
-            )
-        )
-    return found
-
-
-def row_of(
-    visit: Visit,
-    place: Place,
-    row: Any,
-    columns: Sequence[Column],
-    names: Mapping[str, dict[Any, str]],
-    values: Mapping[str, str],
-) -> Row:
-    page: ListPage = place.page
-    cells = []
-    for column in columns:
-        if column.name.startswith("custom."):
-            cells.append(visit.formats.cell(row.custom.get(column.name[7:])))
-        else:
-            cells.append(visit.formats.cell(getattr(row, column.name), column.name, names.get(column.name)))
-    return Row(str(getattr(row, page.listing.key)), href_of(visit, place, row, values), cells)
-
-
-def href_of(visit: Visit, place: Place, row: Any, values: Mapping[str, str]) -> str:
-    """Where a row leads: to its page, if there is one the visitor may see."""
-    page: ListPage = place.page
-    fields = {name: getattr(row, name) for name in row.__struct_fields__}
-    if isinstance(page.open, str):
-        return visit.url(page.open.format_map({**values, **fields}))
-    if place.open is None or not visit.may(place.open.needs):
-        return ""
-    key = next((n for n in reversed(place.open.parameters) if n not in values), "")
-    return visit.url(place.open.at({**fields, **values, key: getattr(row, place.open.page.by or page.listing.key)}))
-
-
-async def names_of(
-    visit: Visit, ctx: Ctx, listing: Listing[Any], rows: Sequence[Any], columns: Sequence[str]
-) -> dict[str, dict[Any, str]]:
-    """Names for the ids in the rows, with one query per list they are chosen from."""
-    found: dict[str, dict[Any, str]] = {}
-    for name in columns:
-        place = visit.site.lookups.get(name)
-        if place is None or not place.here or not visit.may(place.needs) or name not in listing.columns:
-            continue
-        ids = {value for row in rows if isinstance(value := getattr(row, name), UUID)}
-        if ids:
-            found[name] = await names_in(ctx, place.page, ids)
-    return found
-
-
-async def names_in(ctx: Ctx, page: ListPage, ids: set[UUID]) -> dict[Any, str]:
-    """The names of these rows of a list."""
-    columns = page.listing.columns
-    key, name = columns[page.listing.key], columns[page.name]
-    select = page.listing.view.select.with_only_columns(key.label("key"), name.label("name"))
-    sql, arguments = db.compiled(select.where(key == sa.any_(sa.literal(list(ids), sa.ARRAY(key.type)))))
-    return {row["key"]: row["name"] for row in await ctx.connection.fetch(sql, *arguments)}
-
-
-# ── filters ──
-
-
-async def filters_of(
-    visit: Visit, ctx: Ctx, page: ListPage, asked: Mapping[str, str], fixed: Mapping[str, str]
-) -> list[Filter]:
-    """The filters of a list with what they hold now."""
-    listing, found = page.listing, []
-    for name in page.filters or default_filters(page, visit.site):
-        if name in fixed:
-            continue
-        kind = kind_of(listing.kinds[name])
-        options = [(word, visit.label(word)) for word in kind.choices]
-        if not options and name in ("state", "status"):
-            options = [(word, visit.label(word)) for word in states_of(visit.site, listing)]
-        value, pick, shown = asked.get(name, ""), "", ""
-        if kind.name == "id":
-            lookup = visit.site.lookups.get(name)
-            if lookup is None or not lookup.here or not visit.may(lookup.needs):
-                continue
-            pick = visit.url(f"/pick/{lookup.page.listing.name}")
-            shown = await picked(ctx, lookup.page, value)
-        if kind.name in ("date", "moment"):
-            value = asked.get(f"{name}__gte", "")
-        found.append(
-            Filter(
-                name=name,
-                label=visit.label(name),
-                kind="choice" if options else kind.name,
-                value=value
-                if kind.name not in ("text", "number", "integer") or options
-                else asked.get(text_name(name, kind.name), ""),
-                until=asked.get(f"{name}__lte", ""),
-                options=options,
-                pick=pick,
-                shown=shown,
-            )
-        )
-    return found
-
-
-def text_name(name: str, kind: str) -> str:
-    return f"{name}__contains" if kind == "text" else name
-
-
-def default_filters(page: ListPage, site: Site) -> list[str]:
-    """States, flags, dates, and what is chosen from another list."""
-    wanted = []
-    for name in page.listing.columns:
-        if name in ("id", "version", "tenant_id", "updated_at") or not page.listing.filterable(name):
-            continue
-        kind = kind_of(page.listing.kinds[name]).name
-        if kind in ("choice", "flag", "date", "moment") or name in ("state", "status") or name in site.lookups:
-            wanted.append(name)
-    return wanted[:6]
-
-
-def states_of(site: Site, listing: Listing[Any]) -> list[str]:
-    """The states of the machine that governs what is listed."""
-    for stateful in site.catalogue.machines.values():
-        if stateful.table.table is listing.view.select.get_final_froms()[0]:
-            return [str(state.value) for state in stateful.machine.states]
-    return []
-
-
-async def picked(ctx: Ctx, page: ListPage, value: str) -> str:
-    try:
-        found = await names_in(ctx, page, {UUID(value)})
-    except ValueError:
-        return ""
-    return next(iter(found.values()), "")
-
-
-def chips_of(
-    visit: Visit, page: ListPage, asked: Mapping[str, str], filters: Sequence[Filter], here: str
-) -> list[Chip]:
-    """What narrows the list now, in words."""
-    signs = {"gte": "≥", "lte": "≤", "gt": ">", "lt": "<", "ne": "≠", "contains": "~", "in": "=", "": ":"}
-    shown = {f.name: f.shown for f in filters if f.shown}
-    chips = []
-    for parameter, value in asked.items():
-        if parameter in RESERVED:
-            continue
-        name, _, operator = parameter.partition("__")
-        text = (
-            shown.get(name)
-            or {"true": visit.t("Yes"), "false": visit.t("No")}.get(value)
-            or words_of(visit, name, value)
-        )
-        if operator == "null":
-            operator, text = "", visit.t("empty" if value == "true" else "filled in")
-        rest = {k: v for k, v in asked.items() if k not in (parameter, "cursor", "view")}
-        chips.append(
-            Chip(
-                f"{visit.label(name)}{'' if operator == '' else ' '}{signs.get(operator, operator)} {text}",
-                f"{here}?{urlencode(rest) or 'sort='}",
-            )
-        )
-    return chips
-
-
-def words_of(visit: Visit, name: str, value: str) -> str:
-    if name in ("state", "status", "kind"):
-        return ", ".join(visit.label(word) for word in value.split(","))
-    return value
 
 
 # ── export, choosing, saving, bulk ──
@@ -491,14 +211,3 @@ async def pick(visit: Visit) -> None:
             for row in found.data
         ]
     )
-
-
-async def crumbs_of(visit: Visit, place: Place) -> list[tuple[str, str]]:
-    """The way here: title and address of every page above."""
-    crumbs: list[tuple[str, str]] = []
-    above = place.parent
-    while above is not None:
-        name = "" if not isinstance(above.page, DetailPage) else visit.exchange.values.get("_name", "")
-        crumbs.insert(0, (name or visit.t(above.title), visit.url(above.at(visit.exchange.values))))
-        above = above.parent
-    return crumbs

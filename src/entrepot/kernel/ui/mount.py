@@ -5,8 +5,9 @@ from __future__ import annotations
 from typing import Any
 
 from entrepot.kernel.http import Web
-from entrepot.kernel.ui import boards, details, forms, gallery, lists, preferences
+from entrepot.kernel.ui import boards, details, forms, gallery, lists, preferences, reports
 from entrepot.kernel.ui import declare as d
+from entrepot.kernel.ui.account import Account
 from entrepot.kernel.ui.asking import form_of
 from entrepot.kernel.ui.shell import Shell
 from entrepot.kernel.ui.site import Place, Site
@@ -18,8 +19,8 @@ GET: dict[type[Any], Handler] = {
     d.DetailPage: details.show_detail,
     d.FormPage: forms.show_form,
     d.BoardPage: boards.show_board,
-    d.ReportPage: boards.show_report,
-    d.DashboardPage: boards.show_dashboard,
+    d.ReportPage: reports.show_report,
+    d.DashboardPage: reports.show_dashboard,
     d.SettingsPage: preferences.show_settings,
 }
 
@@ -33,6 +34,10 @@ def mount(web: Web) -> None:
     shell = Shell(views, house.config)
     web.tree.add("GET", "/login", shell.login)
     web.tree.add("POST", "/login", shell.login)
+    account = Account(shell)
+    for method in ("GET", "POST"):
+        web.tree.add(method, "/forgot", account.forgot)
+        web.tree.add(method, "/reset", account.reset)
     for method, path, handler in (
         ("GET", "/", shell.home),
         ("POST", "/logout", shell.logout),
@@ -40,6 +45,8 @@ def mount(web: Web) -> None:
         ("GET", "/palette", shell.palette),
         ("GET", "/bell", shell.bell),
         ("GET", "/gallery", gallery.show_gallery),
+        ("GET", "/me", account.safety),
+        ("POST", "/me", account.change_safety),
         ("GET", "/pick/{list}", lists.pick),
     ):
         web.tree.add(method, path, entering(views, handler))

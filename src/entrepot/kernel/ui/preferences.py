@@ -14,7 +14,7 @@ from entrepot.kernel.ui.asking import Asked, Typed, read_value
 from entrepot.kernel.ui.declare import SettingsPage
 from entrepot.kernel.ui.fields import text_of
 from entrepot.kernel.ui.labels import kind_of
-from entrepot.kernel.ui.lists import crumbs_of
+from entrepot.kernel.ui.rows import crumbs_of
 from entrepot.kernel.ui.visit import Visit
 from entrepot.pure.errors import Invalid, Refusal
 
@@ -68,7 +68,7 @@ async def _page(visit: Visit, problems: dict[str, str] | None = None, status: in
         groups=sorted(groups.items()),
         may_change=visit.may(_needs(page)),
         here=visit.url(place.path),
-        crumbs=await crumbs_of(visit, place),
+        crumbs=crumbs_of(visit, place),
     )
 
 

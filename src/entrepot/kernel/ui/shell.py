@@ -13,9 +13,9 @@ from entrepot.kernel.ctx import NIL, SYSTEM, unit
 from entrepot.kernel.http import SESSION_COOKIE, STATUS, Exchange, same_origin
 from entrepot.kernel.i18n import LOCALES
 from entrepot.kernel.lists import read_page
-from entrepot.kernel.ui.boards import tiles_of
 from entrepot.kernel.ui.declare import FormPage, ListPage
-from entrepot.kernel.ui.lists import href_of
+from entrepot.kernel.ui.reports import tiles_of
+from entrepot.kernel.ui.rows import href_of
 from entrepot.kernel.ui.site import Place
 from entrepot.kernel.ui.views import Views
 from entrepot.kernel.ui.visit import ENTITY_COOKIE, LOCALE_COOKIE, Visit
@@ -46,7 +46,7 @@ class Shell:
     async def login(self, exchange: Exchange) -> None:
         """The form, and on a post the session in a cookie that scripts cannot read."""
         visit = Visit(self.views, exchange)
-        visit._choose_locale()
+        visit.choose_locale()
         await exchange.web.by_address.count(exchange.address)
         following = safe_path(visit.query.get("next", ""))
         if exchange.method != "POST":

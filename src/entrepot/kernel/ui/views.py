@@ -141,7 +141,7 @@ class Views:
         visit = Visit(self, exchange)
         visit.principal = exchange.principal
         visit.credential = exchange.cookie("entrepot_session")
-        visit._choose_locale()
+        visit.choose_locale()
         html = self.render(
             visit,
             "error.html",

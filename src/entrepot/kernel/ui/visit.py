@@ -53,14 +53,14 @@ class Visit:
         """Prove who comes; refuses with Unauthenticated, Denied or, without a token on a form, Denied."""
         exchange, web = self.exchange, self.exchange.web
         await web.by_address.count(exchange.address)
-        self._choose_locale()
+        self.choose_locale()
         self.credential, self.by_cookie = exchange.credential()
         if self.by_cookie and exchange.method not in SAFE:
             same_origin(exchange)
         self.principal = exchange.principal = await web.principal(exchange, self.credential)
         await web.agree(exchange, self.principal)
         await web.by_tenant.count(f"{self.principal.tenant_id}{self.principal.actor_id}")
-        self._choose_locale()
+        self.choose_locale()
         if self.by_cookie and exchange.method not in SAFE:
             token = exchange.header("x-csrf-token") or (await self.data()).get("csrf", [""])[-1]
             if not hmac.compare_digest(token.encode(), self.csrf.encode()):
@@ -68,7 +68,7 @@ class Visit:
         if self.place is not None:
             self.need(self.place.needs)
 
-    def _choose_locale(self) -> None:
+    def choose_locale(self) -> None:
         chosen = self.exchange.cookie(LOCALE_COOKIE)
         if chosen in LOCALES:
             self.locale = chosen

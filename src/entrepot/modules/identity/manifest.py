@@ -4,7 +4,7 @@ from entrepot.kernel.access import Access, LogIn
 from entrepot.kernel.facade import offer
 from entrepot.kernel.module import Module
 from entrepot.modules.identity import api, commands, events, pages, queries, tables
-from entrepot.modules.identity.commands import sessions
+from entrepot.modules.identity.commands import proving, sessions
 from entrepot.modules.identity.contract import Identity
 
 module = Module(
@@ -24,9 +24,19 @@ module = Module(
     queries=queries,
     routes=api.routes,
     pages=pages.pages,
+    jobs=[proving.send_reset],
     offers=[
         offer(Access, queries.authenticate, queries.tenant, queries.tenants),
-        offer(LogIn, sessions.open_browser, sessions.close),
+        offer(
+            LogIn,
+            sessions.open_browser,
+            sessions.close,
+            proving.forgot,
+            proving.reset,
+            proving.factor,
+            proving.set_factor,
+            proving.drop_factor,
+        ),
         offer(Identity, queries.entity, queries.entities, queries.names),
     ],
 )

@@ -13,6 +13,7 @@ from entrepot.kernel.ctx import NIL, SYSTEM, Caller, Ctx, unit
 from entrepot.kernel.house import House
 from entrepot.modules.identity import rules
 from entrepot.modules.identity.commands.people import verify_secret
+from entrepot.modules.identity.commands.proving import must_be_right
 from entrepot.modules.identity.events import UserLoggedIn
 from entrepot.modules.identity.tables import LoginFailure, Session
 from entrepot.pure.errors import Denied, Invalid, NotFound, Refusal, Unauthenticated
@@ -28,10 +29,13 @@ class Token(msgspec.Struct, frozen=True):
     refresh_token: str
 
 
-async def log_in(house: House, caller: Caller, email: str, password: str, tenant: str | None = None) -> Token:
+async def log_in(
+    house: House, caller: Caller, email: str, password: str, tenant: str | None = None, code: str | None = None
+) -> Token:
     """Trade e-mail and password for a token. Refuses with Unauthenticated, and with TooMany after five wrong
-    passwords. Where an address is known to several tenants, `tenant` says which."""
-    user = await prove(house, caller, email, password, tenant)
+    passwords. Where an address is known to several tenants, `tenant` says which; where the account has a second
+    factor, `code` is the one its app shows now."""
+    user = await prove(house, caller, email, password, tenant, code)
     return await open_session(house, caller, user.tenant_id, user.id, "access", rules.ACCESS_FOR)
 
 
@@ -66,7 +70,7 @@ async def log_out(ctx: Ctx) -> None:
 
 
 async def open_browser(ctx: Ctx, email: str, password: str, tenant: str | None, code: str | None) -> Opened:
-    user = await prove(ctx.house, ctx.caller, email, password, tenant)
+    user = await prove(ctx.house, ctx.caller, email, password, tenant, code)
     token = await open_session(ctx.house, ctx.caller, user.tenant_id, user.id, "browser", rules.BROWSER_FOR)
     return Opened(token.access_token, token.expires_in)
 
@@ -101,7 +105,9 @@ class Known(msgspec.Struct, frozen=True):
     tenant_status: str
 
 
-async def prove(house: House, caller: Caller, email: str, password: str, tenant: str | None) -> Known:
+async def prove(
+    house: House, caller: Caller, email: str, password: str, tenant: str | None, code: str | None = None
+) -> Known:
     """The user with this address and password. Each step is a unit of its own: failures must be counted although
     the log-in is refused, and nobody holds a connection while a password is verified."""
     email = email.strip()
@@ -125,7 +131,19 @@ async def prove(house: House, caller: Caller, email: str, password: str, tenant:
         raise Unauthenticated("this address and password do not belong together")
     if user.tenant_status != "active":
         raise Denied("this tenant is suspended")
+    await _second_factor(house, caller, user, code)
     return user
+
+
+async def _second_factor(house: House, caller: Caller, user: Known, code: str | None) -> None:
+    """A wrong code counts like a wrong password, or a million guesses would find it; a missing one does not."""
+    try:
+        must_be_right(house.config.secret, user.totp_secret, code, house.clock())
+    except Invalid:
+        if code:
+            async with unit(house, user.tenant_id, SYSTEM) as ctx:
+                await ctx.add(LoginFailure, email=user.email.lower(), address=caller.address, at=ctx.now)
+        raise
 
 
 class Failures(msgspec.Struct, frozen=True):

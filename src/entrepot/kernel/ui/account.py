@@ -1,0 +1,113 @@
+"""One's own door: a new password by mail, and a second factor."""
+
+from __future__ import annotations
+
+import io
+
+import segno
+from markupsafe import Markup
+
+from entrepot.kernel.access import LogIn
+from entrepot.kernel.ctx import NIL, SYSTEM, unit
+from entrepot.kernel.http import STATUS, Exchange, same_origin
+from entrepot.kernel.ui.shell import Shell
+from entrepot.kernel.ui.visit import Visit
+from entrepot.pure.errors import Denied, Invalid, Refusal, TooMany
+
+
+class Account:
+    """Handlers for who forgot a password, and for the page of one's own safety."""
+
+    def __init__(self, shell: Shell) -> None:
+        self.shell = shell
+
+    async def forgot(self, exchange: Exchange) -> None:
+        """Ask for the address; say the same whether anybody has it."""
+        visit = await self._outside(exchange)
+        sent, refused = False, None
+        if exchange.method == "POST":
+            data = await visit.data()
+            try:
+                same_origin(exchange)
+                await self.shell.attempts.count(exchange.address)
+                async with unit(exchange.house, NIL, SYSTEM, caller=exchange.caller) as ctx:
+                    tenant = data.get("tenant", [""])[-1].strip() or None
+                    await ctx.of(LogIn).forgot(data.get("email", [""])[-1], tenant)
+                sent = True
+            except (Denied, TooMany) as refusal:
+                refused = refusal
+        await self._show(visit, "forgot.html", "Forgot your password?", refused, sent=sent)
+
+    async def reset(self, exchange: Exchange) -> None:
+        """Choose a new password with the token of the mail."""
+        visit = await self._outside(exchange)
+        token, refused = visit.query.get("token", ""), None
+        if exchange.method == "POST":
+            data = await visit.data()
+            token = data.get("token", [""])[-1]
+            try:
+                same_origin(exchange)
+                await self.shell.attempts.count(exchange.address)
+                async with unit(exchange.house, NIL, SYSTEM, caller=exchange.caller) as ctx:
+                    await ctx.of(LogIn).reset(token, data.get("password", [""])[-1])
+            except (Denied, Invalid, TooMany) as refusal:
+                refused = refusal
+            else:
+                await visit.go("/login", said="Your new password is set; log in with it")
+                return
+        await self._show(visit, "reset.html", "Choose a new password", refused, token=token)
+
+    async def safety(self, visit: Visit, refused: Refusal | None = None, secret: str = "") -> None:
+        """Whether a second factor is asked, and how to set one up."""
+        async with visit.unit(read_only=True) as ctx:
+            found = await ctx.of(LogIn).factor()
+        uri = found.uri.replace(found.secret, secret) if secret else found.uri
+        await self._show(
+            visit,
+            "safety.html",
+            "Safety of your account",
+            refused,
+            held=found.held,
+            secret=secret or found.secret,
+            picture=drawn(uri),
+            crumbs=[],
+        )
+
+    async def change_safety(self, visit: Visit) -> None:
+        """Set the second factor up, or take it away; either takes a code that is right."""
+        data = await visit.data()
+        secret, code = data.get("secret", [""])[-1], data.get("code", [""])[-1]
+        try:
+            async with visit.unit() as ctx:
+                if "drop" in data:
+                    await ctx.of(LogIn).drop_factor(code)
+                else:
+                    await ctx.of(LogIn).set_factor(secret, code)
+        except Invalid as refusal:
+            await self.safety(visit, refusal, "" if "drop" in data else secret)
+            return
+        said = "No code is asked any more" if "drop" in data else "A code is asked at every log-in from now on"
+        await visit.go("/me", said=said)
+
+    async def _outside(self, exchange: Exchange) -> Visit:
+        await exchange.web.by_address.count(exchange.address)
+        visit = Visit(self.shell.views, exchange)
+        visit.choose_locale()
+        return visit
+
+    async def _show(self, visit: Visit, template: str, title: str, refused: Refusal | None, **facts: object) -> None:
+        await visit.page(
+            template,
+            STATUS[refused.code] if refused else 200,
+            page_title=visit.t(title),
+            title=visit.t(title),
+            problem=visit.say(refused) if refused else "",
+            **facts,
+        )
+
+
+def drawn(uri: str) -> Markup:
+    """The address as a QR code in SVG, without the style attributes that the policy refuses."""
+    out = io.BytesIO()
+    segno.make(uri, error="m").save(out, kind="svg", scale=4, xmldecl=False, svgns=False, dark="#000", light="#fff")
+    return Markup(out.getvalue().decode())  # noqa: S704 - made here, of nothing but squares
