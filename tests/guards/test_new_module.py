@@ -103,6 +103,13 @@ def test_names_of_any_length_are_in_order(tmp_path: Path, monkeypatch: pytest.Mo
     run(tmp_path, "ruff", "check", "--no-cache", "--select", "E,F", ".")
 
 
+def test_what_fails_leaves_nothing_behind(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(scaffold, "FINISH", "raise SystemExit('no house here')")
+    with pytest.raises(RuntimeError, match="the house does not stand with loyalty in it:\nno house here"):
+        new_module("loyalty", 5, root=tmp_path)
+    assert list((tmp_path / "modules").iterdir()) == []
+
+
 @pytest.mark.parametrize(
     ("name", "tier", "problem"),
     [

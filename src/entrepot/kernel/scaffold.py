@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import re
+import shutil
 import subprocess
 import sys
 import textwrap
@@ -37,7 +38,7 @@ for file in docs.write_all(Catalogue(assembly.load_modules())):
 def new_module(name: str, tier: int, *, root: Path = ROOT) -> list[Path]:
     """Write a module with every room in it: an item with a life, its commands, list, events, reaction, routes, pages,
     words and tests, its first migration, golden schemas and docs. It passes the whole gate as it stands; returns the
-    files. Refuses with ValueError a name that is taken or cannot be one."""
+    files. Refuses with ValueError a name that is taken or cannot be one; leaves nothing behind when it fails."""
     folder = root / "modules" / name
     if not NAME(name):
         raise ValueError(f"{name!r} cannot name a module: small letters and digits, at most two words joined by _")
@@ -70,8 +71,11 @@ def new_module(name: str, tier: int, *, root: Path = ROOT) -> list[Path]:
         env={**os.environ, "PYTHONPATH": str(root.parent)},
         capture_output=True,
         text=True,
-        check=True,
+        check=False,
     )
+    if finished.returncode:
+        shutil.rmtree(folder)
+        raise RuntimeError(f"the house does not stand with {name} in it:\n{finished.stderr.strip()}")
     return [*written, *(Path(line) for line in finished.stdout.splitlines())]
 
 
