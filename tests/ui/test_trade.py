@@ -174,3 +174,35 @@ async def test_a_record_has_its_pages_without_a_line(trading: tuple[Browser, Per
     assert "<h1>Chargers</h1>" in html
     await browser.post(f"/categories/{category['id']}/archive")
     assert (await person.get(f"/categories/{category['id']}"))["archived_at"] is not None
+
+
+async def test_a_document_hangs_on_what_it_is_about(trading: tuple[Browser, Person]) -> None:
+    browser, person = trading
+    order = (await person.get("/orders"))[0]
+    html = await browser.get(f"/orders/{order['id']}")
+    assert 'enctype="multipart/form-data"' in html
+    cookie = "; ".join(f"{name}={value}" for name, value in browser.cookies.items())
+    response = await browser.world.client.post(
+        f"/orders/{order['id']}/documents",
+        data={"csrf": browser.csrf},
+        files={"file": ("packing list.txt", b"two chargers", "text/plain")},
+        headers={"cookie": cookie, "origin": "http://entrepot.test"},
+    )
+    assert (response.status_code, response.headers["location"]) == (303, f"/orders/{order['id']}")
+    html = await browser.get(f"/orders/{order['id']}")
+    link = re.search(r'<a href="(/api/v1/files/[^"]+)">packing list.txt</a>', html)
+    assert link is not None
+    assert (await browser.call("GET", link.group(1))).content == b"two chargers"
+
+
+async def test_a_file_without_the_token_is_refused(trading: tuple[Browser, Person]) -> None:
+    browser, person = trading
+    order = (await person.get("/orders"))[0]
+    cookie = "; ".join(f"{name}={value}" for name, value in browser.cookies.items())
+    response = await browser.world.client.post(
+        f"/orders/{order['id']}/documents",
+        files={"file": ("x.txt", b"x", "text/plain")},
+        headers={"cookie": cookie, "origin": "http://entrepot.test"},
+    )
+    assert response.status_code == 403
+    assert "packing" not in await browser.get(f"/orders/{order['id']}")

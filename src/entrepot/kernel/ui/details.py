@@ -16,11 +16,12 @@ from entrepot.kernel.module import Stateful
 from entrepot.kernel.ui.declare import DetailPage, ListPage, Related, Section
 from entrepot.kernel.ui.forms import path_values
 from entrepot.kernel.ui.labels import kind_of, label_of, tone_of
+from entrepot.kernel.ui.ports import Shelves
 from entrepot.kernel.ui.rows import PLUMBING, Column, Row, crumbs_of, href_of, names_in
 from entrepot.kernel.ui.show import Cell
 from entrepot.kernel.ui.site import Place
 from entrepot.kernel.ui.visit import Visit
-from entrepot.pure.errors import Invalid, NotFound
+from entrepot.pure.errors import Invalid, NotFound, Refusal
 from entrepot.pure.ids import new_id
 
 NOT_SHOWN = (*PLUMBING, "created_at", "updated_at")
@@ -76,6 +77,8 @@ async def show_detail(visit: Visit) -> None:
         )
         related = [await related_of(visit, ctx, r, identifier) for r in page.related if visit.may(r.listing.needs)]
         timeline = await timeline_of(visit, ctx, entity, identifier) if identifier else []
+        shelf = await ctx.of(Shelves).shelf(identifier) if identifier and has_shelves(visit) else None
+        stuck = await obstacles_of(visit, ctx, entity, identifier) if identifier else []
     crumbs = crumbs_of(visit, place)
     name = str(getattr(shown, page.name, "")) or visit.t(place.title)
     await visit.page(
@@ -89,6 +92,9 @@ async def show_detail(visit: Visit) -> None:
         standing=standing,
         related=related,
         timeline=timeline,
+        shelf=shelf,
+        files=[(f.name, visit.formats.size(f.size), f.url) for f in shelf.files] if shelf else [],
+        stuck=stuck,
         actions=actions_of(visit, place, shown),
         here=visit.url(place.at(visit.exchange.values)),
         crumbs=crumbs,
@@ -309,6 +315,36 @@ def _holds(shown: Any, name: str, wanted: Any) -> bool:
     value = getattr(shown, name, None)
     value = getattr(value, "value", value)
     return value in wanted if isinstance(wanted, list | tuple | set) else value == wanted
+
+
+def has_shelves(visit: Visit) -> bool:
+    """Whether some module keeps documents, here or elsewhere."""
+    return Shelves in visit.house.catalogue.offers or Shelves.facade_name in visit.house.topology.far
+
+
+async def obstacles_of(visit: Visit, ctx: Ctx, entity: str, identifier: UUID) -> list[str]:
+    """Why is it stuck? What modules say keeps this entity from going on: refusals, or sentences."""
+    found: list[str] = []
+    for module in ctx.house.catalogue.modules.values():
+        ask = module.obstacles.get(entity)
+        for reason in await ask(ctx, identifier) if ask is not None else ():
+            found.append(visit.say(reason) if isinstance(reason, Refusal) else visit.t(str(reason)))
+    return found
+
+
+async def put_document(visit: Visit) -> None:
+    """Hang files on an entity one can see."""
+    place = visit.place
+    assert place is not None
+    await visit.data()
+    values = path_values(visit, place, place.page.query)
+    if not visit.files:
+        raise Invalid.field("file", "this field is required")
+    async with visit.unit() as ctx:
+        shown = await place.page.query(ctx, **{k: v for k, v in values.items() if k in _parameters(place.page)})
+        for name, content in visit.files:
+            await ctx.of(Shelves).put(shown.id, place.entity, name, content)
+    await visit.go(place.at(visit.exchange.values), said="Document added")
 
 
 # ── what happened ──

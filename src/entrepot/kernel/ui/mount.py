@@ -81,6 +81,7 @@ def hang(web: Web, views: Views, place: Place) -> None:
     elif isinstance(page, d.DetailPage):
         add("POST", place.path + "/step", details.take_step)
         add("POST", place.path + "/notes", details.add_note)
+        add("POST", place.path + "/documents", details.put_document)
     elif isinstance(page, d.BoardPage):
         add("POST", place.path + "/move", boards.move_card)
     elif isinstance(page, d.SettingsPage):

@@ -86,6 +86,13 @@ class Formats:
         found = datetime.fromisoformat(text)
         return found if found.tzinfo else found.replace(tzinfo=_zone(self.zone))
 
+    def size(self, count: int) -> str:
+        """A number of bytes, roughly."""
+        for unit, most in (("B", 1), ("kB", 1000), ("MB", 1000_000)):
+            if count < most * 1000:
+                return f"{count / most:.0f} {unit}"
+        return f"{count / 1000_000_000:.1f} GB"
+
     def cell(self, value: Any, name: str = "", names: dict[Any, str] | None = None) -> Cell:
         """A value as a cell of a table or a field of a page; `names` gives ids their names."""
         if value is None or value is msgspec.UNSET or value == "" or value == [] or value == {}:

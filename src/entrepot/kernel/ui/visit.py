@@ -11,6 +11,8 @@ from urllib.parse import parse_qsl, quote, urlencode
 from uuid import UUID
 
 import msgspec
+from starlette.exceptions import HTTPException
+from starlette.requests import Request
 
 from entrepot.kernel.access import Principal
 from entrepot.kernel.ctx import Actor, Ctx, unit
@@ -46,6 +48,7 @@ class Visit:
         self.crumbs: list[tuple[str, str]] = []
         self.cookies: list[tuple[bytes, bytes]] = []
         self._data: Data | None = None
+        self.files: list[tuple[str, bytes]] = []
 
     # ── who ──
 
@@ -138,6 +141,9 @@ class Visit:
         if self._data is None:
             raw = await self.exchange.body()
             kind = self.exchange.header("content-type").split(";")[0].strip().lower()
+            if kind == "multipart/form-data":
+                self._data = await self._several_parts(raw)
+                return self._data
             if raw and kind != "application/x-www-form-urlencoded":
                 raise Malformed("a form was expected")
             try:
@@ -150,6 +156,24 @@ class Visit:
                     raise Malformed("the form cannot be read")
                 self._data.setdefault(name, []).append(value.replace("\r\n", "\n"))
         return self._data
+
+    async def _several_parts(self, raw: bytes) -> Data:
+        """The fields of a form with files; the files themselves are in `files`."""
+
+        async def receive() -> dict[str, Any]:
+            return {"type": "http.request", "body": raw, "more_body": False}
+
+        found: Data = {}
+        try:
+            async with Request(self.exchange.scope, receive).form(max_files=5, max_fields=20) as form:
+                for name, value in form.multi_items():
+                    if isinstance(value, str):
+                        found.setdefault(name, []).append(value)
+                    elif value.filename:
+                        self.files.append((value.filename, await value.read()))
+        except HTTPException as error:
+            raise Malformed("the form cannot be read") from error
+        return found
 
     # ── words and links ──
 

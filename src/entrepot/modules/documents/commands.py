@@ -101,3 +101,11 @@ async def _store(
         category=category,
         created_by=ctx.actor.id,
     )
+
+
+# ── offered to pages ──
+
+
+async def put(ctx: Ctx, entity_ref: UUID, entity_type: str, name: str, content: bytes) -> None:
+    ctx.need("documents.edit")
+    await attach(ctx, name, content, "other", entity_type, entity_ref)

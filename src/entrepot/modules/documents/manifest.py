@@ -2,6 +2,7 @@
 
 from entrepot.kernel.facade import offer
 from entrepot.kernel.module import Module
+from entrepot.kernel.ui.ports import Shelves
 from entrepot.modules.documents import api, commands, events, queries, tables
 from entrepot.modules.documents.contract import Documents
 
@@ -15,5 +16,8 @@ module = Module(
     commands=commands,
     queries=queries,
     routes=api.routes,
-    offers=[offer(Documents, queries.card, queries.of_entity, commands.receipt)],
+    offers=[
+        offer(Documents, queries.card, queries.of_entity, commands.receipt),
+        offer(Shelves, queries.shelf, commands.put),
+    ],
 )

@@ -13,6 +13,7 @@ from entrepot.kernel.ctx import SYSTEM, Caller, Ctx, unit
 from entrepot.kernel.db import view
 from entrepot.kernel.house import House
 from entrepot.kernel.lists import Listing
+from entrepot.kernel.ui.ports import Attached, Shelf
 from entrepot.modules.documents.contract import DocumentCard
 from entrepot.modules.documents.tables import Document
 from entrepot.pure.errors import Denied, Refusal
@@ -100,6 +101,13 @@ async def of_entity(ctx: Ctx, entity_ref: UUID) -> list[DocumentCard]:
         .limit(200)
     )
     return [_card(ctx, one) for one in found]
+
+
+async def shelf(ctx: Ctx, entity_ref: UUID) -> Shelf:
+    if not ctx.may("documents.view"):
+        return Shelf([], False)
+    cards = await of_entity(ctx, entity_ref)
+    return Shelf([Attached(card.name, card.size, card.url) for card in cards], ctx.may("documents.edit"))
 
 
 def _card(ctx: Ctx, found: Stored) -> DocumentCard:
