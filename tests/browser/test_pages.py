@@ -184,3 +184,29 @@ async def test_pages_work_without_a_script(chromium: Browser, shop: Shop) -> Non
     await page.click(".app-form-foot .btn-primary")
     assert await page.inner_text("h1") == "Nel Noscript"
     await context.close()
+
+
+async def test_a_passkey_is_added_and_opens_the_door(chromium: Browser, shop: Shop) -> None:
+    looked = await looking(chromium, shop)
+    looked.shop = Shop(shop.url.replace("127.0.0.1", "localhost"), shop.world, shop.person, shop.email)
+    page = looked.page
+    tools = await page.context.new_cdp_session(page)
+    await tools.send("WebAuthn.enable")
+    authenticator = {
+        "protocol": "ctap2", "transport": "internal", "hasResidentKey": True, "hasUserVerification": True,
+        "isUserVerified": True, "automaticPresenceSimulation": True,
+    }  # fmt: skip
+    await tools.send("WebAuthn.addVirtualAuthenticator", {"options": authenticator})
+    await looked.log_in()
+    await looked.go("/me")
+    await page.fill("#passkey-name", "Petra's phone")
+    await page.click("form[data-passkey] button")
+    await page.wait_for_selector(".app-toast-success:has-text('The passkey is added')")
+    assert "Petra's phone" in await page.inner_text("main")
+    await page.click("details:has(.app-face) summary")
+    await page.click("button:has-text('Log out')")
+    await page.wait_for_url("**/login")
+    await page.click("button:has-text('Log in with a passkey')")
+    await page.wait_for_url(looked.shop.url + "/")
+    assert looked.complaints == []
+    await page.context.close()

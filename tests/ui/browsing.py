@@ -70,7 +70,7 @@ def problems(html: str) -> list[str]:
     found = re.findall(
         r'class="app-problem"[^>]*>(?:<svg.*?</svg>)?([^<]*)|role="alert">.*?<div>(.*?)</div>', html, re.S
     )
-    return [unescape(a or b) for a, b in found]
+    return [unescape(a or b) for a, b in found if a or b]
 
 
 async def somebody(

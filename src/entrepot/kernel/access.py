@@ -84,6 +84,15 @@ class Factor(msgspec.Struct, frozen=True):
     uri: str
 
 
+class PasskeyShown(msgspec.Struct, frozen=True):
+    """A passkey of the actor."""
+
+    id: UUID
+    name: str
+    created_at: datetime
+    used_at: datetime | None
+
+
 class LogIn(Facade, name="log_in"):
     """How a browser gets in and out. Asked in no tenant: the credential that comes back names it."""
 
@@ -121,6 +130,36 @@ class LogIn(Facade, name="log_in"):
     @tell()
     async def drop_factor(self, code: str) -> None:
         """Stop asking for a code; takes one last code."""
+        raise AssertionError
+
+    @ask
+    async def passkeys(self) -> list[PasskeyShown]:
+        """The passkeys of the actor."""
+        raise AssertionError
+
+    @ask
+    async def passkey_offer(self, site: str) -> str:
+        """What a browser needs to make a passkey for the actor at this host name (WebAuthn, JSON)."""
+        raise AssertionError
+
+    @tell()
+    async def add_passkey(self, site: str, origin: str, challenge: str, answer: str, name: str) -> None:
+        """Keep the public half of a passkey; refuses with Invalid an answer that does not prove it."""
+        raise AssertionError
+
+    @tell()
+    async def drop_passkey(self, passkey_id: UUID) -> None:
+        """Forget a passkey of the actor."""
+        raise AssertionError
+
+    @ask
+    async def passkey_door(self, site: str) -> str:
+        """What a browser needs to ask for a passkey (WebAuthn, JSON)."""
+        raise AssertionError
+
+    @tell()
+    async def open_by_passkey(self, site: str, origin: str, challenge: str, answer: str) -> Opened:
+        """A session for the owner of the passkey that answered; refuses with Unauthenticated."""
         raise AssertionError
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+from uuid import UUID
 
 import segno
 from markupsafe import Markup
@@ -10,9 +11,10 @@ from markupsafe import Markup
 from entrepot.kernel.access import LogIn
 from entrepot.kernel.ctx import NIL, SYSTEM, unit
 from entrepot.kernel.http import STATUS, Exchange, same_origin
-from entrepot.kernel.ui.shell import Shell
+from entrepot.kernel.ui.challenges import good, place_of, signed
+from entrepot.kernel.ui.shell import Shell, safe_path
 from entrepot.kernel.ui.visit import Visit
-from entrepot.pure.errors import Denied, Invalid, Refusal, TooMany
+from entrepot.pure.errors import Denied, Invalid, NotFound, Refusal, TooMany, Unauthenticated
 
 
 class Account:
@@ -61,6 +63,8 @@ class Account:
         """Whether a second factor is asked, and how to set one up."""
         async with visit.unit(read_only=True) as ctx:
             found = await ctx.of(LogIn).factor()
+            keys = await ctx.of(LogIn).passkeys()
+            offer = await ctx.of(LogIn).passkey_offer(place_of(visit.exchange, visit.secure)[0])
         uri = found.uri.replace(found.secret, secret) if secret else found.uri
         await self._show(
             visit,
@@ -70,6 +74,9 @@ class Account:
             held=found.held,
             secret=secret or found.secret,
             picture=drawn(uri),
+            keys=[(k.id, k.name, visit.formats.moment(k.created_at)) for k in keys],
+            offer=Markup(offer.replace("<", "\\u003c").replace("'", "\\u0027")),  # noqa: S704
+            token=signed(visit.house.config.secret, offer, visit.house.clock()),
             crumbs=[],
         )
 
@@ -88,6 +95,42 @@ class Account:
             return
         said = "No code is asked any more" if "drop" in data else "A code is asked at every log-in from now on"
         await visit.go("/me", said=said)
+
+    async def change_passkeys(self, visit: Visit) -> None:
+        """Add the passkey that the browser made, or forget one."""
+        data = await visit.data()
+        try:
+            async with visit.unit() as ctx:
+                if "drop" in data:
+                    await ctx.of(LogIn).drop_passkey(UUID(data["drop"][-1]))
+                else:
+                    site, origin = place_of(visit.exchange, visit.secure)
+                    challenge = good(visit.house.config.secret, data.get("token", [""])[-1], visit.house.clock())
+                    answer, name = data.get("answer", [""])[-1], data.get("name", [""])[-1]
+                    await ctx.of(LogIn).add_passkey(site, origin, challenge, answer, name)
+        except ValueError:
+            raise NotFound("there is no such {what}", what="passkey") from None
+        except Invalid as refusal:
+            await self.safety(visit, refusal)
+            return
+        await visit.go("/me", said="The passkey is forgotten" if "drop" in data else "The passkey is added")
+
+    async def by_passkey(self, exchange: Exchange) -> None:
+        """Log in with the passkey that answered."""
+        visit = await self._outside(exchange)
+        data = await visit.data()
+        try:
+            same_origin(exchange)
+            await self.shell.attempts.count(exchange.address)
+            site, origin = place_of(exchange, visit.secure)
+            challenge = good(exchange.house.config.secret, data.get("token", [""])[-1], exchange.house.clock())
+            async with unit(exchange.house, NIL, SYSTEM, caller=exchange.caller) as ctx:
+                opened = await ctx.of(LogIn).open_by_passkey(site, origin, challenge, data.get("answer", [""])[-1])
+        except (Unauthenticated, Denied, Invalid, TooMany) as refusal:
+            await self.shell.login_page(visit, safe_path(data.get("next", [""])[-1]), refusal)
+            return
+        visit.logged_in(opened.credential, opened.lasts)
+        await visit.go(safe_path(data.get("next", [""])[-1]) or "/")
 
     async def _outside(self, exchange: Exchange) -> Visit:
         await exchange.web.by_address.count(exchange.address)

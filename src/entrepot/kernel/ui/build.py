@@ -33,7 +33,7 @@ STATIC = UI / "static"
 BUILT = STATIC / "built"
 NODE_MODULES = ROOT / "node_modules"
 
-SCRIPTS = ("theme.js", "app.js", "charts.js", "forms.js", "board.js", "docs.js")
+SCRIPTS = ("theme.js", "app.js", "charts.js", "forms.js", "board.js", "passkeys.js", "docs.js")
 TARGET = "es2022"
 OLDEST_NODE = 20
 

@@ -35,6 +35,7 @@ def mount(web: Web) -> None:
     web.tree.add("GET", "/login", shell.login)
     web.tree.add("POST", "/login", shell.login)
     account = Account(shell)
+    web.tree.add("POST", "/login/passkey", account.by_passkey)
     for method in ("GET", "POST"):
         web.tree.add(method, "/forgot", account.forgot)
         web.tree.add(method, "/reset", account.reset)
@@ -47,6 +48,7 @@ def mount(web: Web) -> None:
         ("GET", "/gallery", gallery.show_gallery),
         ("GET", "/me", account.safety),
         ("POST", "/me", account.change_safety),
+        ("POST", "/me/passkeys", account.change_passkeys),
         ("GET", "/pick/{list}", lists.pick),
     ):
         web.tree.add(method, path, entering(views, handler))

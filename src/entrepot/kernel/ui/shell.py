@@ -6,6 +6,7 @@ from typing import Any
 from urllib.parse import urlsplit
 
 import msgspec
+from markupsafe import Markup
 
 from entrepot.kernel.access import LogIn, Notices, throttle
 from entrepot.kernel.config import Config
@@ -13,6 +14,7 @@ from entrepot.kernel.ctx import NIL, SYSTEM, unit
 from entrepot.kernel.http import SESSION_COOKIE, STATUS, Exchange, same_origin
 from entrepot.kernel.i18n import LOCALES
 from entrepot.kernel.lists import read_page
+from entrepot.kernel.ui.challenges import place_of, signed
 from entrepot.kernel.ui.declare import FormPage, ListPage
 from entrepot.kernel.ui.reports import tiles_of
 from entrepot.kernel.ui.rows import href_of
@@ -50,7 +52,7 @@ class Shell:
         await exchange.web.by_address.count(exchange.address)
         following = safe_path(visit.query.get("next", ""))
         if exchange.method != "POST":
-            await self._login_page(visit, following)
+            await self.login_page(visit, following)
             return
         data = await visit.data()
         following = safe_path(data.get("next", [""])[-1])
@@ -63,15 +65,17 @@ class Shell:
                     given["email"], given["password"], given["tenant"].strip() or None, given["code"].strip() or None
                 )
         except (Unauthenticated, TooMany, Invalid, Denied, Malformed) as refusal:
-            await self._login_page(visit, following, refusal, given)
+            await self.login_page(visit, following, refusal, given)
             return
         visit.logged_in(opened.credential, opened.lasts)
         await visit.go(following or "/")
 
-    async def _login_page(
+    async def login_page(
         self, visit: Visit, following: str, refusal: Refusal | None = None, given: dict[str, str] | None = None
     ) -> None:
         given = given or {"email": "", "password": "", "tenant": "", "code": ""}
+        async with unit(visit.house, NIL, SYSTEM, caller=visit.exchange.caller, read_only=True) as ctx:
+            options = await ctx.of(LogIn).passkey_door(place_of(visit.exchange, visit.secure)[0])
         field = str(refusal.facts.get("field", "")) if refusal else ""
         await visit.page(
             "login.html",
@@ -84,6 +88,8 @@ class Shell:
             asks_tenant=field == "tenant" or bool(given["tenant"]),
             asks_code=field == "code",
             problem=visit.say(refusal) if refusal else "",
+            options=Markup(options.replace("<", "\\u003c").replace("'", "\\u0027")),  # noqa: S704
+            token=signed(visit.house.config.secret, options, visit.house.clock()),
         )
 
     async def logout(self, visit: Visit) -> None:

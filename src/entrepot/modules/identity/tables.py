@@ -109,6 +109,20 @@ class Session(Tenanted, table="session", schema="identity", audited=False):
     constraints = (unique("secret_hash"), unique("refresh_hash"), index("user_id"))
 
 
+class Passkey(Tenanted, table="passkey", schema="identity", masked=("public_key",), system=True):
+    """A key in somebody's phone or computer; ours is only its public half."""
+
+    id = uuid()
+    user_id = uuid()
+    name = text()
+    credential = text()
+    public_key = text()
+    sign_count = integer()
+    created_at = moment()
+    used_at = moment_or_none()
+    constraints = (unique("credential"), index("user_id"))
+
+
 class LoginFailure(Tenanted, table="login_failure", schema="identity", audited=False):
     """A wrong password; enough of them lately and the account waits."""
 
