@@ -95,7 +95,9 @@ async def _again(
     fields: Any = refusal.facts.get("fields") or []
     for wrong in fields:
         only = len(fields) == 1 and refusal.facts.get("field") == wrong["field"]
-        problems.setdefault(input_name(str(wrong["field"])), message if only else visit.t(str(wrong["problem"])))
+        problems.setdefault(
+            input_name(str(wrong["field"])), message if only else visit.t(str(wrong["problem"]), **refusal.facts)
+        )
     async with visit.unit(read_only=True) as ctx:
         drawn = await draw_form(visit, ctx, form, data, before, problems, definitions)
     shown = all_names(drawn)

@@ -86,7 +86,8 @@ class Site:
         self, page: Any, module: str, routes: dict[int, str], *, here: bool, declared: bool = True
     ) -> Place | None:
         if isinstance(page, d.DashboardPage) and page.path in ("", "/"):
-            self.home.append((module, page))
+            if here:  # a number is counted where its rows are
+                self.home.append((module, page))
             return None
         path = page.path or self._derived_path(page, module, routes)
         place = Place(
