@@ -23,7 +23,8 @@ from entrepot.modules.identity.commands import people, tenancy
 from entrepot.modules.inventory.commands.stocking import receive
 from entrepot.modules.inventory.contract import Cost
 from entrepot.modules.inventory.queries import default_warehouse
-from entrepot.modules.orders.commands.selling import PosSale, Sale, ring_up
+from entrepot.modules.orders.commands.recording import PosSale, Sale
+from entrepot.modules.orders.commands.selling import ring_up
 from entrepot.modules.orders.rules.selling import SaleLine, SalePayment
 from entrepot.modules.parties.commands import NewCustomer, create_customer
 from entrepot.modules.payments.contract import PaymentMethod

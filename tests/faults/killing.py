@@ -29,7 +29,8 @@ from entrepot.modules.catalog.commands import NewProduct, create_product
 from entrepot.modules.identity.commands import tenancy
 from entrepot.modules.inventory.commands.stocking import adjust_stock
 from entrepot.modules.inventory.queries import levels_equal_ledger
-from entrepot.modules.orders.commands.selling import PosSale, sell
+from entrepot.modules.orders.commands.recording import PosSale
+from entrepot.modules.orders.commands.selling import sell
 from entrepot.modules.orders.rules.selling import SaleLine, SalePayment
 from entrepot.modules.payments.contract import PaymentMethod
 from entrepot.testing.world import test_config

@@ -133,7 +133,6 @@ async def own_server(tmp_path: Path) -> AsyncIterator[tuple[World, postgres.Post
         shutil.rmtree(home, ignore_errors=True)
 
 
-@pytest.mark.covers("GTW-006")
 async def test_the_database_is_killed_and_comes_back(own_server: tuple[World, postgres.Postgres]) -> None:
     world, held = own_server
     house = world.house_of("trial")

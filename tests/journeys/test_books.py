@@ -179,3 +179,66 @@ async def test_nothing_enters_a_closed_period(house_world):
     opened = await shop.post(f"/accounting/periods/{period['id']}/open")
     assert opened["state"] == "open"
     await shop.post(f"/accounting/journal-entries/{draft['id']}/post")
+
+
+@pytest.mark.covers("ACC-024", "ACC-026")
+async def test_an_account_shows_its_ledger_with_running_balance(house_world):
+    shop = await house_world.tenant()
+    for day, amount in (("2026-03-10", "10.00"), ("2026-03-20", "5.50"), ("2026-04-02", "1.25")):
+        await posted(shop, day, amount)
+    account = (await shop.get("/accounting/accounts?code=6000"))[0]
+    ledger = await shop.get(f"/accounting/accounts/{account['id']}/ledger?from=2026-03-15&to=2026-04-30")
+    assert (ledger["opening"], ledger["debit"], ledger["credit"], ledger["closing"]) == ("10.00", "6.75", "0", "16.75")
+    assert [(line["date"], line["debit"], line["balance"]) for line in ledger["lines"]] == [
+        ("2026-03-20", "5.50", "15.50"),
+        ("2026-04-02", "1.25", "16.75"),
+    ]
+    problem = await shop.refused(
+        "GET", f"/accounting/accounts/{account['id']}/ledger?from=2026-05-01&to=2026-04-30", status=422
+    )
+    assert problem["field"] == "from"
+    march = await shop.get("/accounting/reports/trial-balance?as_of=2026-03-31")
+    assert {row["code"]: (row["debit"], row["credit"]) for row in march} == {
+        "1000": ("0", "15.50"),
+        "6000": ("15.50", "0"),
+    }
+
+
+@pytest.mark.covers(
+    "ACC-002", "ACC-003", "ACC-004", "ACC-005", "ACC-021", "ACC-037", "ACC-040", "ACC-041", "ACC-043", "ACC-044",
+    "ACC-045", "ACC-046", "ACC-047",
+)  # fmt: skip
+async def test_the_chart_keeps_its_shape(house_world):
+    shop = await house_world.tenant()
+    header = (await shop.get("/accounting/accounts?code=6"))[0]
+    detail = (await shop.get("/accounting/accounts?code=6000"))[0]
+    made = await shop.post(
+        "/accounting/accounts",
+        {"code": "6200", "name": "Travel", "type": "expense", "parent_id": header["id"]},
+        status=201,
+    )
+    assert (made["normal_balance"], made["detail"], made["status"]) == ("debit", True, "active")
+    await shop.refused("POST", "/accounting/accounts", {"code": "6200", "name": "T", "type": "expense"}, status=409)
+    for parent, message in (
+        (detail["id"], "a detail account has no children"),
+        (made["id"][:-4] + "0000", "there is no such account"),
+    ):
+        problem = await shop.refused(
+            "POST",
+            "/accounting/accounts",
+            {"code": "6300", "name": "T", "type": "expense", "parent_id": parent},
+            status=422,
+        )
+        assert problem["fields"] == [{"field": "parent_id", "problem": message}]
+    problem = await shop.refused("PATCH", f"/accounting/accounts/{header['id']}", {"status": "inactive"}, status=409)
+    assert problem["detail"] == "an active account stands under this header"
+    assert (await shop.patch(f"/accounting/accounts/{made['id']}", {"status": "inactive"}))["status"] == "inactive"
+    line = [{"account": "6200", "debit": "1"}, {"account": "1000", "credit": "1"}]
+    body = {"date": "2026-03-01", "description": "x", "lines": line}
+    problem = await shop.refused("POST", "/accounting/journal-entries", body, status=409)
+    assert problem["detail"] == "account 6200 is inactive"
+    problem = await shop.refused("POST", "/accounting/journal-entries", {**body, "lines": line[:1]}, status=422)
+    assert problem["fields"][0]["problem"] == "an entry has at least two lines"
+    on_header = [{"account": "6", "debit": "1"}, {"account": "1000", "credit": "1"}]
+    problem = await shop.refused("POST", "/accounting/journal-entries", {**body, "lines": on_header}, status=422)
+    assert problem["fields"][0]["problem"] == "6 is a header and takes no postings"

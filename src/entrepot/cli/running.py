@@ -20,7 +20,7 @@ from entrepot.kernel.config import Config, ConfigError
 from entrepot.kernel.ctx import NIL, SYSTEM, unit
 from entrepot.kernel.house import House
 from entrepot.kernel.postgres import PostgresError
-from entrepot.pure.errors import Refusal
+from entrepot.pure.errors import Invalid, Refusal
 
 T = TypeVar("T")
 err = Console(stderr=True)
@@ -97,8 +97,7 @@ def guarded(function: Callable[..., T]) -> Callable[..., T]:
 
 
 def _fields(refusal: Refusal) -> list[dict[str, str]]:
-    found = refusal.facts.get("fields")
-    return found if isinstance(found, list) else []
+    return refusal.problems() if isinstance(refusal, Invalid) else []
 
 
 async def tenant_of(house: House, name: str | None) -> UUID:

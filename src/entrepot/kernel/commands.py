@@ -80,10 +80,7 @@ def body_of(function: Callable[..., Awaitable[Any]], path_names: set[str]) -> ty
         return None
     if list(rest) == ["body"]:
         return rest["body"]  # type: ignore[no-any-return]
-    fields = [
-        (name, kind, _default(described.defaults[name])) if name in described.defaults else (name, kind)
-        for name, kind in rest.items()
-    ]
+    fields = [_field(name, kind, described.defaults) for name, kind in rest.items()]
     title = "".join(part.capitalize() for part in function.__name__.split("_"))
     return msgspec.defstruct(title, fields, kw_only=True, forbid_unknown_fields=True, module=function.__module__)
 
@@ -94,5 +91,12 @@ def module_of(function: Any) -> str:
     return parts[2] if parts[:2] == ["entrepot", "modules"] and len(parts) > 2 else "kernel"
 
 
-def _default(value: Any) -> Any:
-    return msgspec.field(default_factory=type(value)) if isinstance(value, (list, dict, set)) else value
+def _field(name: str, kind: Any, defaults: dict[str, Any]) -> Any:
+    """A parameter as a field. `from_` is called `from` outside: the word is Python's, not the caller's."""
+    options: dict[str, Any] = {"name": name[:-1]} if name.endswith("_") else {}
+    if name in defaults:
+        value = defaults[name]
+        if isinstance(value, (list, dict, set)):
+            return (name, kind, msgspec.field(default_factory=type(value), **options))
+        return (name, kind, msgspec.field(default=value, **options))
+    return (name, kind, msgspec.field(**options)) if options else (name, kind)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import contextlib
-from collections.abc import AsyncIterator, Iterable, Mapping, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Mapping, Sequence
 from contextlib import asynccontextmanager
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any, TypeVar
@@ -128,6 +128,11 @@ class Ctx:
         """Refuses with Denied(missing=...) when the actor lacks the permission."""
         if not self.actor.may(permission):
             raise Denied("you need the permission {missing} for this", missing=permission)
+
+    async def recall(self, key: Any, ask: Callable[[], Awaitable[S]]) -> S:
+        """What `ask` answers, remembered for a few seconds; for master data only. In a preview nothing is remembered,
+        because what it reads may be undone."""
+        return await (ask() if self.preview else self.house.memory.recall(self.tenant_id, key, ask))
 
     # ── reading ──
 

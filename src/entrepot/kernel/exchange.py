@@ -242,8 +242,11 @@ def problem(refusal: Refusal, locale: str, request_id: str) -> dict[str, Any]:
     )
     for name, value in refusal.facts.items():
         content.setdefault(name, value)
-    if isinstance(refusal, Invalid) and "fields" not in content:
-        content["fields"] = []
+    if isinstance(refusal, Invalid):
+        content["fields"] = [
+            {**wrong, "problem": translate(str(wrong["problem"]), locale, refusal.facts)}
+            for wrong in refusal.facts.get("fields") or []  # type: ignore[attr-defined]
+        ]
     return content
 
 

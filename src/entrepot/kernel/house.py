@@ -15,6 +15,7 @@ from entrepot.kernel.fields import Fields
 from entrepot.kernel.files import Files, Mailbox, open_files
 from entrepot.kernel.jobs import Jobs
 from entrepot.kernel.log import Log
+from entrepot.kernel.memory import Memory
 from entrepot.kernel.metrics import Metrics
 from entrepot.kernel.module import Catalogue
 from entrepot.kernel.relay import Relay
@@ -55,6 +56,7 @@ class House:
         self.log = Log(name)
         self.settings = Settings(catalogue)
         self.fields = Fields()
+        self.memory = Memory()
         self.mail = Mailbox(config)
         self.relay = Relay(self, catalogue.reactions, workers=works)
         self.jobs = Jobs(self)
@@ -100,6 +102,7 @@ class House:
 
     def forget(self, tenant_id: UUID) -> None:
         """Forget what was remembered of a tenant: somebody changed settings, fields or rights."""
+        self.memory.forget(tenant_id)
         self.settings.forget(tenant_id)
         self.fields.forget(tenant_id)
         for forget in self.forgetting:

@@ -200,6 +200,7 @@ class Endpoint:
         self.decoder = msgspec.json.Decoder(route.body) if route.body else None
         self.check = checker(route.body) if route.body else None
         self.fields: tuple[str, ...] = route.body.__struct_fields__ if route.body else ()
+        self.names: tuple[str, ...] = route.body.__struct_encode_fields__ if route.body else ()
         described = describe(self.function) if route.kind in ("command", "query") else None
         self.whole = bool(described and list(described.parameters)[-1:] == ["body"])
         self.path_kinds = {n: described.parameters.get(n, str) for n in route.parameters} if described else {}
@@ -285,8 +286,8 @@ class Endpoint:
         if self.route.body is not None:
             given = {k: v for k, v in exchange.query.items() if k not in ("preview",)}
             for name in given:
-                if name not in self.fields:
-                    raise Invalid.field(name, "there is no parameter {name}", name=name, allowed=list(self.fields))
+                if name not in self.names:
+                    raise Invalid.field(name, "there is no parameter {name}", name=name, allowed=list(self.names))
             try:
                 body = msgspec.convert(given, self.route.body, strict=False)
             except msgspec.ValidationError as error:

@@ -54,8 +54,15 @@ class Invalid(Refusal):
 
     @classmethod
     def field(cls, field: str, problem: str, /, **facts: object) -> Self:
-        """One wrong field."""
-        return cls(problem, field=field, fields=[{"field": field, "problem": fill(problem, facts)}], **facts)
+        """One wrong field. The problem stays a template here: who shows it translates and fills it."""
+        return cls(problem, field=field, fields=[{"field": field, "problem": problem}], **facts)
+
+    def problems(self) -> list[dict[str, str]]:
+        """Every wrong field with its problem in English."""
+        found = self.facts.get("fields")
+        if not isinstance(found, list):
+            return []
+        return [{"field": str(w["field"]), "problem": fill(str(w["problem"]), self.facts)} for w in found]
 
 
 class Unauthenticated(Refusal):

@@ -177,13 +177,13 @@ async def get_entry(ctx: Ctx, entry_id: UUID) -> EntryShown:
 
 @command(needs="journal.view")
 async def get_ledger(
-    ctx: Ctx, account_id: UUID, since: date | None = None, until: date | None = None, entity: UUID | None = None
+    ctx: Ctx, account_id: UUID, from_: date | None = None, to: date | None = None, entity: UUID | None = None
 ) -> LedgerShown:
     """Every line of an account between two days, with running balance; at most 10,000 lines."""
     account = await get_account(ctx, account_id)
-    first, last = since or date(1, 1, 1), until or date(9999, 12, 31)
+    first, last = from_ or date(1, 1, 1), to or date(9999, 12, 31)
     if first > last:
-        raise Invalid.field("since", "must not be after the end")
+        raise Invalid.field("from", "must not be after the end")
     sign = Decimal(1 if account.normal_balance == "debit" else -1)
     opening = sign * await ctx.value(_OPENING, account_id, first, entity)
     rows = await ctx.connection.fetch(_LEDGER, account_id, first, last, entity)

@@ -7,7 +7,7 @@ from entrepot.modules.orders.commands import receipts, selling, syncing
 routes = [
     listing("/orders", queries.ORDERS),
     listing("/orders/pos", queries.POS_ORDERS),
-    post("/orders/pos", selling.sell, then=queries.get_order, created=True),
+    post("/orders/pos", selling.sell, created=True),
     post("/orders/pos/sync", syncing.sync_sales),
     get("/orders/pos/{order_id}", queries.get_pos_order),
     post("/orders/pos/{order_id}/receipt", receipts.print_receipt),

@@ -137,7 +137,7 @@ async def _shown(ctx: Ctx, order_id: UUID, channel: str | None = None) -> OrderS
     head = await ctx.one(found if channel is None else found.where(Order.channel == channel))
     lines = await ctx.all(view(LineShown, OrderLine).where(OrderLine.order_id == order_id).order_by(OrderLine.position))
     payments = await ctx.of(Payments).paid([order_id])
-    change = sum((p.tendered - p.amount for p in payments), start=head.total - head.total)
+    change = sum((p.tendered - p.amount for p in payments), Decimal("0.00"))
     return extended(OrderShown, head, lines=lines, payments=payments, change=change)
 
 

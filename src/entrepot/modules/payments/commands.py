@@ -17,17 +17,11 @@ LOOKED_BACK = timedelta(days=7)
 
 async def take(ctx: Ctx, batch: UUID, tenders: list[Tender]) -> None:
     """Record money taken at tills. Who sells tells the sale, with its payments, to the ledger; so nothing is told here."""
-    known = {
-        row["reference_id"]
-        for row in await ctx.connection.fetch(
-            "SELECT DISTINCT reference_id FROM payments.payment WHERE reference_id = ANY($1) AND state = 'confirmed'",
-            list({tender.reference for tender in tenders}),
-        )
-    }
     await ctx.add_many(
         Payment,
         [
             {
+                "id": tender.id,
                 "entity_id": ctx.entity_id,
                 "reference_type": tender.reference_type,
                 "reference_id": tender.reference,
@@ -40,8 +34,8 @@ async def take(ctx: Ctx, batch: UUID, tenders: list[Tender]) -> None:
                 "transaction_id": tender.transaction_id,
             }
             for tender in tenders
-            if tender.reference not in known
         ],
+        skip_conflicts=True,
     )
 
 

@@ -20,8 +20,10 @@ class PaymentMethod(StrEnum):
 
 
 class Tender(msgspec.Struct, frozen=True):
-    """Money taken for one reference: the amount that counts and what was handed over."""
+    """Money taken for one reference: the amount that counts and what was handed over. Its id is made by who tells,
+    so that telling twice records once."""
 
+    id: UUID
     reference: UUID
     reference_type: str
     method: PaymentMethod

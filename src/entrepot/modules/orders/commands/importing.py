@@ -20,7 +20,8 @@ from entrepot.kernel.ctx import SYSTEM, Again, Ctx, unit
 from entrepot.kernel.house import House
 from entrepot.modules.catalog.contract import Catalog, Wanted
 from entrepot.modules.inventory.contract import Cost, Inventory
-from entrepot.modules.orders.commands.selling import PosSale, Sale, ring_up
+from entrepot.modules.orders.commands.recording import PosSale, Sale
+from entrepot.modules.orders.commands.selling import ring_up
 from entrepot.modules.orders.rules.mapping import Mapping, read_mapping, read_row
 from entrepot.modules.orders.rules.selling import SaleLine, SalePayment
 from entrepot.modules.payments.contract import PaymentMethod

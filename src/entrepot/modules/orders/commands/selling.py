@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from datetime import datetime
+from datetime import date, datetime
 from decimal import Decimal
 from typing import Any
 from uuid import UUID
@@ -16,9 +16,10 @@ from entrepot.kernel.ctx import Again, Ctx
 from entrepot.modules.catalog.contract import Catalog, ProductKind, VariantCard
 from entrepot.modules.identity.contract import Identity
 from entrepot.modules.inventory.contract import Inventory, Take, Taken, Want
-from entrepot.modules.orders.events import OrderCompleted, Settled, Sold
+from entrepot.modules.orders.commands.recording import PosSale, Rung, Sale, completed, line_rows, order_row, shown
+from entrepot.modules.orders.queries import OrderShown, get_order
 from entrepot.modules.orders.rules import selling as rules
-from entrepot.modules.orders.rules.selling import OrderState, Priced, SaleLine, SalePayment
+from entrepot.modules.orders.rules.selling import OrderState
 from entrepot.modules.orders.tables import Order, OrderLine
 from entrepot.modules.payments.contract import Payments, Tender
 from entrepot.modules.tax.contract import RateCard, Tax
@@ -28,45 +29,17 @@ from entrepot.pure.ids import derived_id, new_id
 MOST_LINES = 1000
 
 
-class PosSale(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """A sale at a till. `client_id` is made by the till: one client id, one order, however often it is sent.
-
-    `offline_at` says that the sale happened then, without connection: it is a fact, accepted even when the goods
-    were not there any more."""
-
-    lines: list[SaleLine]
-    payments: list[SalePayment]
-    client_id: str | None = None
-    store_id: str | None = None
-    terminal_id: str | None = None
-    cashier_id: str | None = None
-    customer_id: UUID | None = None
-    warehouse_id: UUID | None = None
-    currency: str | None = None
-    offline_at: datetime | None = None
-    metadata: dict[str, Any] = {}
-
-
-class Sale(msgspec.Struct, frozen=True):
-    """A sale on its way: what the till sent, under the id its order will have."""
-
-    id: UUID
-    pos: PosSale
-    placed_at: datetime
-    forced: bool = False
-    price_free: bool = False
-
-
 class Outcome(msgspec.Struct, frozen=True):
     """What became of a sale: its order, or why not."""
 
     order_id: UUID
     refusal: Refusal | None = None
     repeated: bool = False
+    shown: OrderShown | None = None
 
 
 @command(needs="pos.sell")
-async def sell(ctx: Ctx, body: PosSale) -> UUID:
+async def sell(ctx: Ctx, body: PosSale) -> OrderShown:
     """Sell, take the payment and the goods in one step, or refuse and leave nothing behind.
 
     Refuses with Conflict(available=...) when the goods are not there."""
@@ -74,7 +47,7 @@ async def sell(ctx: Ctx, body: PosSale) -> UUID:
     outcome = (await ring_up(ctx, [sale], alone=True))[0]
     if outcome.refusal is not None:
         raise outcome.refusal
-    return outcome.order_id
+    return outcome.shown or await get_order(ctx, outcome.order_id)
 
 
 def as_sale(ctx: Ctx, pos: PosSale, *, forced: bool) -> Sale:
@@ -121,8 +94,10 @@ async def _ring_up_new(ctx: Ctx, sales: Sequence[Sale], alone: bool) -> dict[UUI
             sold.append(one)
     if sold:
         await _take_money(ctx, sold)
-        await _write(ctx, sold)
-    outcomes.update({one.sale.id: Outcome(one.sale.id) for one in sold})
+        numbered = await _write(ctx, sold)
+        for one in sold:
+            seen = shown(ctx, one, numbered[one.sale.id]) if alone else None
+            outcomes[one.sale.id] = Outcome(one.sale.id, shown=seen)
     return outcomes
 
 
@@ -137,19 +112,8 @@ class Shop(msgspec.Struct, frozen=True):
     rates: dict[datetime, dict[str, RateCard]]
 
 
-class Rung(msgspec.Struct, frozen=True):
-    """A priced and paid sale, before goods are taken."""
-
-    sale: Sale
-    warehouse_id: UUID
-    currency: str
-    inclusive: bool
-    priced: Priced
-    payments: list[rules.Counted]
-
-
 async def _shop(ctx: Ctx, sales: Sequence[Sale]) -> Shop:
-    entity = await ctx.of(Identity).entity(ctx.entity_id)
+    entity = await ctx.recall(("entity", ctx.entity_id), lambda: ctx.of(Identity).entity(ctx.entity_id))
     skus = {line.sku for sale in sales for line in sale.pos.lines if line.sku is not None}
     ids = {line.variant_id for sale in sales for line in sale.pos.lines if line.variant_id is not None}
     cards = await ctx.of(Catalog).variants(sorted(skus), sorted(ids))
@@ -159,16 +123,21 @@ async def _shop(ctx: Ctx, sales: Sequence[Sale]) -> Shop:
     for sale in sales:
         day = sale.placed_at.astimezone(zone).date()
         if day not in by_day:
-            by_day[day] = {rate.category: rate for rate in await ctx.of(Tax).rates(entity.country, day)}
+            by_day[day] = await _rates(ctx, entity.country, day)
         rates[sale.placed_at] = by_day[day]
     return Shop(
         entity.currency,
         entity.country,
         await ctx.house.settings.value(ctx, "orders.pos_prices_include_tax"),
-        await ctx.of(Inventory).default_warehouse(ctx.entity_id),
+        await ctx.recall(("warehouse", ctx.entity_id), lambda: ctx.of(Inventory).default_warehouse(ctx.entity_id)),
         cards,
         rates,
     )
+
+
+async def _rates(ctx: Ctx, country: str, day: date) -> dict[str, RateCard]:
+    found = await ctx.recall(("rates", country, day), lambda: ctx.of(Tax).rates(country, day))
+    return {rate.category: rate for rate in found}
 
 
 def _price(shop: Shop, sale: Sale) -> Rung:
@@ -186,8 +155,9 @@ def _price(shop: Shop, sale: Sale) -> Rung:
                 "there is no {category} tax rate for {country}", category=card.tax_category, country=shop.country
             )
     priced = rules.priced(pos.lines, cards, rates, currency, inclusive=shop.inclusive)
-    payments = rules.counted(pos.payments, priced.total, currency)
-    return Rung(sale, pos.warehouse_id or shop.warehouse_id, currency, shop.inclusive, priced, payments)
+    payments = rules.counted(sale.id, pos.payments, priced.total, currency)
+    line_ids = [new_id() for _ in priced.lines]
+    return Rung(sale, pos.warehouse_id or shop.warehouse_id, currency, shop.inclusive, priced, payments, line_ids)
 
 
 async def _take_goods(ctx: Ctx, rung: Sequence[Rung], alone: bool) -> dict[UUID, Taken]:
@@ -227,6 +197,7 @@ def _sold_out(one: Rung, missing: Sequence[Any]) -> Conflict:
 async def _take_money(ctx: Ctx, sold: Sequence[Rung]) -> None:
     tenders = [
         Tender(
+            payment.id,
             one.sale.id,
             "order",
             payment.method,
@@ -242,9 +213,9 @@ async def _take_money(ctx: Ctx, sold: Sequence[Rung]) -> None:
     await ctx.of(Payments).take(sold[0].sale.id, tenders)
 
 
-async def _write(ctx: Ctx, sold: Sequence[Rung]) -> None:
+async def _write(ctx: Ctx, sold: Sequence[Rung]) -> dict[UUID, str]:
     # Numbers come last: their series stays locked until this unit ends.
-    order_lines = [row for one in sold for row in _line_rows(one)]
+    order_lines = [row for one in sold for row in line_rows(one)]
     if await ctx.add_many(OrderLine, order_lines, skip_conflicts=True) != len(order_lines):
         # The same client id was sent twice at once and the other has won; run again and find their order.
         raise Again
@@ -258,95 +229,10 @@ async def _write(ctx: Ctx, sold: Sequence[Rung]) -> None:
         these = by_year[year]
         taken = await numbers.take_many(ctx, "order", len(these), on=these[0].sale.placed_at.astimezone(zone).date())
         numbered.update({one.sale.id: number for one, number in zip(these, taken, strict=True)})
-    await ctx.add_many(Order, [_order_row(ctx, one, numbered[one.sale.id]) for one in sold])
+    await ctx.add_many(Order, [order_row(ctx, one, numbered[one.sale.id]) for one in sold])
     for one in sold:
-        ctx.emit(_completed(ctx, one, numbered[one.sale.id]))
-
-
-def _line_rows(one: Rung) -> list[dict[str, Any]]:
-    return [
-        {
-            "order_id": one.sale.id,
-            "position": at,
-            "variant_id": line.card.variant_id,
-            "sku": line.card.sku,
-            "name": line.card.name,
-            "quantity": line.quantity,
-            "unit_price": line.unit_price,
-            "discount": line.discount,
-            "net": line.net,
-            "tax": line.tax,
-            "gross": line.gross,
-            "tax_code": line.tax_code,
-            "tax_rate": line.tax_rate,
-            "stocked": line.card.kind == "stocked",
-        }
-        for at, line in enumerate(one.priced.lines, start=1)
-    ]
-
-
-def _order_row(ctx: Ctx, one: Rung, number: str) -> dict[str, Any]:
-    pos, priced = one.sale.pos, one.priced
-    return {
-        "id": one.sale.id,
-        "number": number,
-        "client_id": pos.client_id,
-        "entity_id": ctx.entity_id,
-        "channel": "pos",
-        "state": "completed",
-        "customer_id": pos.customer_id,
-        "warehouse_id": one.warehouse_id,
-        "store_id": pos.store_id,
-        "terminal_id": pos.terminal_id,
-        "cashier_id": pos.cashier_id,
-        "currency": one.currency,
-        "subtotal": priced.subtotal,
-        "tax_total": priced.tax_total,
-        "discount_total": priced.discount_total,
-        "total": priced.total,
-        "prices_include_tax": one.inclusive,
-        "taxes": priced.taxes,
-        "payment_status": "paid",
-        "fulfillment_status": "fulfilled",
-        "billing_status": "billed",
-        "metadata": pos.metadata,
-        "created_by": ctx.actor.id,
-        "placed_at": one.sale.placed_at,
-        "paid_at": one.sale.placed_at,
-        "completed_at": one.sale.placed_at,
-    }
-
-
-def _completed(ctx: Ctx, one: Rung, number: str) -> OrderCompleted:
-    priced = one.priced
-    return OrderCompleted(
-        order_id=one.sale.id,
-        number=number,
-        entity_id=ctx.entity_id,
-        channel="pos",
-        kind="sale",
-        warehouse_id=one.warehouse_id,
-        customer_id=one.sale.pos.customer_id,
-        placed_at=one.sale.placed_at,
-        currency=one.currency,
-        subtotal=priced.subtotal,
-        tax_total=priced.tax_total,
-        total=priced.total,
-        taxes=priced.taxes,
-        lines=[
-            Sold(
-                line.card.sku,
-                line.card.name,
-                line.quantity,
-                line.net,
-                line.tax,
-                line.gross,
-                line.card.kind == "stocked",
-            )
-            for line in priced.lines
-        ],
-        payments=[Settled(payment.method.value, payment.amount) for payment in one.payments],
-    )
+        ctx.emit(completed(ctx, one, numbered[one.sale.id]))
+    return numbered
 
 
 async def _known(ctx: Ctx, ids: list[UUID]) -> set[UUID]:

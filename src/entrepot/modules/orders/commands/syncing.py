@@ -9,7 +9,8 @@ import msgspec
 
 from entrepot.kernel.commands import command
 from entrepot.kernel.ctx import Ctx
-from entrepot.modules.orders.commands.selling import PosSale, Sale, as_sale, ring_up
+from entrepot.modules.orders.commands.recording import PosSale, Sale
+from entrepot.modules.orders.commands.selling import as_sale, ring_up
 from entrepot.pure.errors import Invalid, Refusal
 
 MOST = 500

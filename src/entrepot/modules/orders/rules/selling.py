@@ -14,6 +14,7 @@ from entrepot.modules.catalog.contract import VariantCard
 from entrepot.modules.payments.contract import PaymentMethod
 from entrepot.modules.tax.contract import RateCard
 from entrepot.pure.errors import Invalid
+from entrepot.pure.ids import derived_id
 from entrepot.pure.money import Money, NonNegativeMoney, rounded
 from entrepot.pure.quantities import PositiveQuantity, Quantity
 from entrepot.pure.states import Machine, Move
@@ -105,8 +106,9 @@ class Priced(msgspec.Struct, frozen=True):
 
 
 class Counted(msgspec.Struct, frozen=True):
-    """A payment as it counts: what was handed over, and what of it was owed."""
+    """A payment as it counts: what was handed over, and what of it was owed. Its id follows from the sale's."""
 
+    id: UUID
     method: PaymentMethod
     amount: Money
     tendered: Money
@@ -146,7 +148,7 @@ def priced(
     )
 
 
-def counted(payments: Sequence[SalePayment], total: Decimal, currency: str) -> list[Counted]:
+def counted(sale_id: UUID, payments: Sequence[SalePayment], total: Decimal, currency: str) -> list[Counted]:
     """What each payment counts for. Refuses too little, and too much of anything but cash."""
     if not payments:
         raise Invalid.field("payments", "a sale at the till is paid at once")
@@ -161,7 +163,9 @@ def counted(payments: Sequence[SalePayment], total: Decimal, currency: str) -> l
                 f"payments[{at}].amount", "is more than the {owed} that is owed", owed=format(owed, "f")
             )
         owed -= amount
-        found.append(Counted(payment.method, amount, tendered, payment.transaction_id))
+        found.append(
+            Counted(derived_id(sale_id, f"payment:{at}"), payment.method, amount, tendered, payment.transaction_id)
+        )
     if owed > 0:
         raise Invalid.field("payments", "{owed} is not paid", owed=format(owed, "f"))
     return found
