@@ -4,18 +4,24 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from pathlib import Path
 from typing import Any
 
 import httpx2
 import pytest
 
+from entrepot import assembly
 from entrepot.assembly import web_of
 from entrepot.kernel.carriers import direct
+from entrepot.kernel.carriers.rabbit import Rabbit
+from entrepot.kernel.config import Config
+from entrepot.kernel.database import Database, Databases
 from entrepot.kernel.house import House
-from entrepot.kernel.topology import sender
+from entrepot.kernel.module import Catalogue
+from entrepot.kernel.topology import Plan, Service, sender
 from entrepot.pure.errors import Conflict
 from entrepot.pure.ids import new_id
-from entrepot.testing.world import World
+from entrepot.testing.world import World, test_config
 from tests.kernel.conftest import MakeWorld
 from tests.kernel.helpers import numbers, poked, system, tell, until
 from tests.kernel.trial.events import ThingUnheard
@@ -118,3 +124,39 @@ async def test_a_neighbour_that_is_away_delays_and_loses_nothing(make_world: Mak
             return await numbers(far, TENANT, "poke") == [0, 1, 2, 3, 4]
 
         await until(heard_there)
+
+
+def services(tmp_path: Path, **settings: Any) -> tuple[House, Plan, Config]:
+    """A house of the service `first` of a plan with two services, not started."""
+    names = assembly.module_names()
+    other = [name for name in names if name not in ("identity", "platform")]
+    plan = Plan(
+        service={
+            "first": Service(modules=["identity", "platform"], port=1),
+            "second": Service(modules=other, port=2),
+        }
+    )
+    config = test_config(tmp_path, service="first", **settings)
+    house = House(
+        config,
+        Catalogue(assembly.load_modules(["identity", "platform"]), elsewhere=assembly.load_modules(other)),
+        Databases(Database("postgresql://nowhere/")),
+        name="first",
+        works=False,
+    )
+    return house, plan, config
+
+
+def test_the_configuration_chooses_the_carrier(tmp_path: Path) -> None:
+    house, plan, config = services(tmp_path)
+    assembly.carry(house, plan, config)
+    assert [name for name, r in house.relay.reactions.items() if r.forward is not None] == ["forward.second"]
+    assert house.carriers == []
+
+    house, plan, config = services(tmp_path, broker_url="amqp://nowhere/")
+    assembly.carry(house, plan, config)
+    assert [name for name, r in house.relay.reactions.items() if r.forward is not None] == ["forward.broker"]
+    [carrier] = house.carriers
+    assert isinstance(carrier, Rabbit)
+    assert set(carrier.hears) == {"first", "second"}
+    assert "entity.created" in carrier.hears["second"]

@@ -243,6 +243,7 @@ async def test_the_tenant_named_must_be_the_credentials_own(make_world: MakeWorl
 # ── limits and headers ──
 
 
+@pytest.mark.covers("GTW-006")
 async def test_limits_by_address(make_world: MakeWorld) -> None:
     world = await make_world(address_limit=5, trusted_proxies="127.0.0.1")
     person = await world.tenant()
@@ -264,6 +265,35 @@ async def test_limits_by_tenant(make_world: MakeWorld) -> None:
     assert (await yours.call("GET", "/things")).status_code == 200
 
 
+@pytest.mark.covers("GTW-008")
+async def test_each_gate_stands_behind_the_one_before(make_world: MakeWorld) -> None:
+    """Throttle, CORS, who, which tenant, active, permission."""
+    from entrepot.modules.identity.commands.tenancy import suspend_tenant
+
+    world = await make_world(address_limit=6, trusted_proxies="127.0.0.1", cors_origins="https://shop.example")
+    mine, yours = await world.tenant("mine"), await world.tenant("yours")
+    clerk = await world.colleague(mine, ["trial.view"])
+    call = {"origin": "https://shop.example", "x-forwarded-for": "203.0.113.1"}
+    codes = []
+    for step in range(7):
+        if step == 3:
+            await suspend_tenant(world.house_of("identity"), mine.tenant, "did not pay")
+        who = {0: {}, 1: {"authorization": "Bearer x"}}.get(step, clerk.headers)
+        named = {"x-tenant-id": "yours"} if step in (2, 3) else {}
+        answer = await world.client.post("/api/v1/things", headers={**call, **who, **named}, content=b"{")
+        assert answer.headers["access-control-allow-origin"] == "https://shop.example"
+        codes.append((answer.status_code, answer.json()["detail"]))
+    assert [code for code, _ in codes] == [401, 401, 403, 403, 403, 403, 429]
+    assert [detail for _, detail in codes[2:6]] == [
+        "this credential belongs to another tenant",
+        "this credential belongs to another tenant",
+        "this tenant is suspended",
+        "this tenant is suspended",
+    ]
+    assert await yours.get("/things", headers={"x-forwarded-for": "203.0.113.2"}) == []
+
+
+@pytest.mark.covers("GTW-007")
 async def test_other_sites_may_call_where_they_are_allowed(make_world: MakeWorld) -> None:
     world = await make_world(cors_origins="https://shop.example, https://other.example")
     ask = {"origin": "https://shop.example", "access-control-request-method": "POST"}

@@ -155,6 +155,7 @@ async def test_metrics(fresh: World) -> None:
     assert float(found['queue_depth{queue="parked_events"}']) == 1
 
 
+@pytest.mark.covers("GTW-010")
 async def test_health_and_readiness(trial: World) -> None:
     health = await trial.client.get("/health")
     assert (health.status_code, health.json()) == (200, {"status": "ok", "service": "entrepot"})

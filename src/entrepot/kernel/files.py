@@ -11,11 +11,14 @@ from pathlib import Path
 from typing import Any
 from uuid import UUID
 
+import structlog
+
 from entrepot.kernel.config import Config, ConfigError
 from entrepot.pure.errors import Denied, NotFound
 from entrepot.pure.ids import new_id
 
 SIGNED_FOR = 24 * 3600
+logger = structlog.get_logger("entrepot.files")
 _UNTIL = re.compile(r"^[0-9]{1,12}$")
 
 
@@ -118,6 +121,7 @@ class Mailbox:
             folder = self.config.folder / "mail"
             folder.mkdir(parents=True, exist_ok=True)
             await asyncio.to_thread((folder / f"{new_id().hex}.eml").write_bytes, bytes(message))
+        logger.info("mail.sent", id=str(message["Message-ID"]), by_server=bool(self.config.smtp_url))
         return str(message["Message-ID"])
 
     async def _by_smtp(self, message: Any) -> None:

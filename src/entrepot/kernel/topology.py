@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import time
 import tomllib
 from collections.abc import Awaitable, Callable
 from pathlib import Path
@@ -80,11 +81,15 @@ def sender(client: Any, url: str, *, timeout: float, door: str = "facade") -> Se
     A neighbour that cannot be reached is a Conflict the caller can read, not a 5xx."""
 
     async def send(body: bytes, headers: dict[str, str]) -> bytes:
+        started = time.perf_counter()
         try:
             async with asyncio.timeout(timeout):
                 response = await client.post(f"{url}/internal/{door}", content=body, headers=headers)
         except (TimeoutError, OSError, httpx2.HTTPError) as error:
+            logger.warning("neighbour.unreachable", url=url, door=door, error=repr(error))
             raise Conflict("a part of the system cannot be reached; nothing was done", retry=True) from error
+        took = round((time.perf_counter() - started) * 1000, 1)
+        logger.info("neighbour.called", url=url, door=door, status=response.status_code, ms=took)
         if response.status_code != 200:
             raise Conflict("a part of the system failed; nothing was done", retry=True)
         return bytes(response.content)
