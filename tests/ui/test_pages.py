@@ -259,3 +259,12 @@ async def test_a_lookup_offers_what_matches(house_world: World) -> None:
     await people_of(browser, person)
     found = await browser.call("GET", f"/pick/users?q={quote('ann')}", accept="application/json")
     assert [(f["text"], f["hint"]) for f in found.json()] == [("Anna", "anna@list.test")]
+
+
+async def test_a_switch_can_be_left_unset(house_world: World) -> None:
+    browser, person = await somebody(house_world)
+    key = "orders.pos_prices_include_tax"
+    await browser.post("/settings", {"key": key, "level": "tenant", "value": "false"})
+    assert (await person.get(f"/settings/{key}"))["value"] is False
+    await browser.post("/settings", {"key": key, "level": "tenant", "value": ""})
+    assert (await person.get(f"/settings/{key}"))["won"] == "default"

@@ -206,3 +206,15 @@ async def test_a_file_without_the_token_is_refused(trading: tuple[Browser, Perso
     )
     assert response.status_code == 403
     assert "packing" not in await browser.get(f"/orders/{order['id']}")
+
+
+async def test_a_step_that_can_be_taken_back_offers_it(trading: tuple[Browser, Person]) -> None:
+    browser, person = trading
+    period = (await person.get("/accounting/periods"))[0]
+    await browser.get(f"/accounting/periods/{period['id']}")
+    await browser.post(f"/accounting/periods/{period['id']}/step", {"to": "closed"})
+    html = await browser.get(f"/accounting/periods/{period['id']}")
+    undo = re.search(r'data-undo-action="([^"]+)" data-undo-name="to" data-undo-value="open">Now closed<', html)
+    assert undo is not None
+    await browser.post(undo.group(1), {"to": "open"})
+    assert (await person.get(f"/accounting/periods/{period['id']}"))["state"] == "open"

@@ -20,7 +20,7 @@ from entrepot.kernel.ui.ports import Shelves
 from entrepot.kernel.ui.rows import PLUMBING, Column, Row, crumbs_of, href_of, names_in
 from entrepot.kernel.ui.show import Cell
 from entrepot.kernel.ui.site import Place
-from entrepot.kernel.ui.visit import Visit
+from entrepot.kernel.ui.visit import Undo, Visit
 from entrepot.pure.errors import Invalid, NotFound, Refusal
 from entrepot.pure.ids import new_id
 
@@ -248,11 +248,23 @@ async def take_step(visit: Visit) -> None:
     back = place.at(visit.exchange.values)
     try:
         async with visit.unit() as ctx:
+            now = await status.current(ctx, place.entity, identifier)
+            before = now.status if now else ""
             await status.change_status(ctx, place.entity, identifier, target, reason or None)
     except Invalid as refusal:
-        await visit.go(back, said=refusal.message, tone="danger", **{k: str(v) for k, v in refusal.facts.items()})
+        await visit.go(back, said=visit.say(refusal), tone="danger")
         return
-    await visit.go(back, said="Now {state}", state=visit.label(target).lower())
+    undo = way_back(visit, place, before, target)
+    await visit.go(back, said="Now {state}", undo=undo, state=visit.label(target).lower())
+
+
+def way_back(visit: Visit, place: Place, before: str, target: str) -> Undo | None:
+    """The step back to where it was, if the machine has one that the visitor may take without giving a reason."""
+    machine = visit.house.catalogue.machines[place.entity].machine
+    for move in machine.moves:
+        if machine.states(target) in move.sources and str(move.target) == before and not move.asks_reason:
+            return Undo(place.at(visit.exchange.values) + "/step", "to", before) if visit.may(move.needs) else None
+    return None
 
 
 # ── what hangs on it ──

@@ -174,8 +174,10 @@ async def must_be_fresh(ctx: Ctx, form: Form, values: Mapping[str, Any], data: D
 
 async def call_command(ctx: Ctx, form: Form, path_values: Mapping[str, Any], typed: Mapping[str, Any]) -> Any:
     """Call the command with what the path gives, what is fixed, and what was typed."""
-    ctx.need(describe(form.command).needs) if describe(form.command).needs not in ("", "any") else None
-    known = describe(form.command).parameters
+    described = describe(form.command)
+    if described.needs not in ("", "any"):
+        ctx.need(described.needs)
+    known = described.parameters
     arguments = {name: value for name, value in {**form.page.fixed, **path_values}.items() if name in known}
     if form.body is not None:
         wanted = {name: value for name, value in typed.items() if name not in arguments}

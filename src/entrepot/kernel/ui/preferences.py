@@ -122,7 +122,7 @@ async def give_setting(visit: Visit) -> None:
     declared = visit.house.settings.declared(key)
     value: Any = None
     try:
-        if "take" not in data:
+        if "take" not in data and (data.get("value", [""])[-1] or declared.kind is str):
             asked = Asked("value", kind_of(declared.kind), declared.kind, required=False)
             typed = Typed()
             value = read_value(asked, "value", data, visit.formats, typed, "")

@@ -53,7 +53,7 @@ class Formats:
 
     def number(self, value: Decimal | int | float) -> str:
         """With the reader's separators and exactly the decimals the value has."""
-        exact = Decimal(str(value)) if isinstance(value, float) else value
+        exact = _two(Decimal(str(value))) if isinstance(value, float) else value
         point, group = _symbols(self.locale)
         return (
             f"{exact:,f}".translate({44: group, 46: point})
@@ -139,6 +139,12 @@ class Formats:
             (known.get(part) if isinstance(part, str | UUID) else None) or self.cell(part).text for part in value
         )
         return Cell(", ".join(texts), "tags", parts=texts)
+
+
+def _two(value: Decimal) -> Decimal:
+    """At least two decimals: what came as JSON has lost the noughts it was written with."""
+    exponent = value.as_tuple().exponent
+    return value.quantize(Decimal("0.01")) if isinstance(exponent, int) and exponent > -2 else value
 
 
 @lru_cache

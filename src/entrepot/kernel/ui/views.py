@@ -12,7 +12,7 @@ from markupsafe import Markup
 
 from entrepot.kernel.http import Exchange, Headers
 from entrepot.kernel.ui.assets import Assets, icon_names
-from entrepot.kernel.ui.visit import FLASH_COOKIE, Visit
+from entrepot.kernel.ui.visit import FLASH_COOKIE, Flash, Visit
 
 if TYPE_CHECKING:
     from entrepot.kernel.ui.site import Site
@@ -43,6 +43,7 @@ UI_TEXTS = {
     "shortcuts": "Keyboard shortcuts",
     "shortcutsOn": "Use keyboard shortcuts",
     "palette": "Go to or do anything",
+    "undo": "Undo",
 }
 TITLES = {
     400: "This cannot be read",
@@ -164,17 +165,16 @@ def wants_page(exchange: Exchange) -> bool:
     return "text/html" in exchange.header("accept")
 
 
-def flash_of(visit: Visit) -> tuple[str, str] | None:
+def flash_of(visit: Visit) -> Flash | None:
     """The message a redirect left for this page; it is shown once."""
     raw = visit.exchange.cookie(FLASH_COOKIE)
     if not raw:
         return None
     visit.set_cookie(FLASH_COOKIE, "", seconds=0)
     try:
-        tone, text = msgspec.json.decode(unquote(raw), type=tuple[str, str])
+        return msgspec.json.decode(unquote(raw), type=Flash)
     except (msgspec.DecodeError, msgspec.ValidationError):
         return None
-    return tone, text
 
 
 def _json(value: Any) -> Markup:

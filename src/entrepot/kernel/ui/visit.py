@@ -31,6 +31,22 @@ SAFE = ("GET", "HEAD")
 Data = dict[str, list[str]]
 
 
+class Undo(msgspec.Struct, frozen=True):
+    """A way back: the form that a message's button sends."""
+
+    action: str
+    name: str
+    value: str
+
+
+class Flash(msgspec.Struct, frozen=True):
+    """A message a redirect leaves for the next page, shown once."""
+
+    tone: str
+    text: str
+    undo: Undo | None = None
+
+
 class Visit:
     """What a page handler needs: the visitor, the language, links, and a unit of work in their name."""
 
@@ -218,10 +234,12 @@ class Visit:
     async def json(self, content: Any) -> None:
         await self.exchange.json(200, content, [(b"cache-control", b"no-store"), *self.views.headers])
 
-    async def go(self, path: str, *, said: str = "", tone: str = "success", **facts: Any) -> None:
-        """Send the browser on, with a message to show there."""
+    async def go(
+        self, path: str, *, said: str = "", tone: str = "success", undo: Undo | None = None, **facts: Any
+    ) -> None:
+        """Send the browser on, with a message to show there, and a way back where there is one."""
         if said:
-            text = quote(msgspec.json.encode([tone, self.t(said, **facts)]).decode())
+            text = quote(msgspec.json.encode(Flash(tone, self.t(said, **facts), undo)).decode())
             self.set_cookie(FLASH_COOKIE, text, seconds=30)
         location = path if path.startswith(self.exchange.web.prefix + "/") else self.url(path)
         await self.exchange.send(

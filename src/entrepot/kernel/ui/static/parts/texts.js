@@ -16,6 +16,7 @@ const ENGLISH = {
   shortcuts: "Keyboard shortcuts",
   shortcutsOn: "Use keyboard shortcuts",
   palette: "Go to or do anything",
+  undo: "Undo",
 };
 
 let own = null;

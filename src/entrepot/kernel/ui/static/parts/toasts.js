@@ -16,13 +16,14 @@ export function watchToasts() {
   else showCarried();
 }
 
-export function showToast({ text: words, value, tone = "info", href, action }) {
+export function showToast({ text: words, value, tone = "info", href, action, undo }) {
   const kind = TONES.has(tone) ? tone : "info";
   const toast = document.createElement("div");
   toast.className = `app-toast app-toast-${kind}`;
   if (kind === "danger") toast.setAttribute("role", "alert");
   toast.append(line(words ?? value ?? ""));
   if (href) toast.append(link(href, action ?? href));
+  if (undo) toast.append(wayBack(undo));
   toast.append(closer(toast));
   region().append(toast);
   if (kind !== "danger") leaveLater(toast);
@@ -31,7 +32,8 @@ export function showToast({ text: words, value, tone = "info", href, action }) {
 function showCarried() {
   for (const carried of document.querySelectorAll("template[data-toast]")) {
     carried.remove();
-    showToast({ text: carried.content.textContent.trim(), tone: carried.dataset.toast });
+    const { toast: tone, undoAction: action, undoName: name, undoValue: value } = carried.dataset;
+    showToast({ text: carried.content.textContent.trim(), tone, undo: action ? { action, name, value } : null });
   }
 }
 
@@ -60,6 +62,25 @@ function link(href, words) {
   element.href = new URL(href, location.href).origin === location.origin ? href : "#";
   element.textContent = words;
   return element;
+}
+
+// The way back is a form like any other: it works by itself and carries the token of the page.
+function wayBack({ action, name, value }) {
+  const form = document.createElement("form");
+  form.method = "post";
+  form.action = new URL(action, location.href).origin === location.origin ? action : "";
+  for (const [key, held] of [["csrf", document.querySelector('meta[name="csrf"]')?.content ?? ""], [name, value]]) {
+    const field = document.createElement("input");
+    field.type = "hidden";
+    field.name = key;
+    field.value = held;
+    form.append(field);
+  }
+  const button = document.createElement("button");
+  button.className = "btn btn-sm";
+  button.textContent = text("undo");
+  form.append(button);
+  return form;
 }
 
 function closer(toast) {
