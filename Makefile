@@ -33,6 +33,12 @@ assets: venv                   ## build the pages' scripts, styles and icons
 test: venv-dev                 ## every test that needs no other server
 	@$(BIN)/python -m pytest -q -n auto -m "not distributed and not browser"
 
+test-browser: venv-dev assets  ## walk the pages in the system's Chromium; screenshots stay in tests/browser/screenshots
+	@$(BIN)/python -m pytest -q -m browser
+
+test-distributed: venv-dev     ## with RabbitMQ and Redis of the system, started and stopped by the tests
+	@$(BIN)/python -m pytest -q -m distributed
+
 check: venv-dev                ## format, lint, types, import contracts
 	@$(BIN)/ruff format --check .
 	@$(BIN)/ruff check .
