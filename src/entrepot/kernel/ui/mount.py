@@ -32,6 +32,7 @@ def mount(web: Web) -> None:
     views = Views(site)
     web.present = views.problem
     shell = Shell(views, house.config)
+    house.closing.append(shell.attempts.close)
     web.tree.add("GET", "/login", shell.login)
     web.tree.add("POST", "/login", shell.login)
     account = Account(shell)
