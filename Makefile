@@ -3,7 +3,7 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 
-.PHONY: up venv venv-dev lock test test-browser test-distributed check bench demo-order requirements docs format assets clean
+.PHONY: up venv venv-dev lock test test-browser test-distributed check bench profile-w demo-order requirements docs format assets clean
 
 up: venv assets                ## start everything: database, web, events, jobs
 	@$(BIN)/entrepot up
@@ -53,6 +53,15 @@ requirements: venv-dev         ## how many requirements have a test that passes
 	@mkdir -p .pytest_cache
 	@$(BIN)/python -m pytest -q -n auto --tb=no --no-header --covers .pytest_cache/covers.json -m "not distributed and not browser" > .pytest_cache/requirements.log || true
 	@$(BIN)/python -m entrepot.kernel.requirements
+
+bench: venv-dev                ## every figure beside plain PostgreSQL; bench-w, bench-flash ... one of them; ARGS="--quick"
+	@$(BIN)/python -m bench.run $(ARGS)
+
+bench-%: venv-dev
+	@$(BIN)/python -m bench.run $* $(ARGS)
+
+profile-w: venv-dev            ## where the time of one W goes: processor, statements, WAL, waits
+	@$(BIN)/python -m bench.profiling $(ARGS)
 
 demo-order: venv               ## an order through the running system, told step by step
 	@$(BIN)/entrepot demo-order
