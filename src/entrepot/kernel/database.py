@@ -47,7 +47,12 @@ class Database:
     async def connection(self) -> AsyncIterator[Connection]:
         """A connection outside any transaction."""
         async with self._pool.acquire() as connection:
-            yield connection
+            try:
+                yield connection
+            except asyncpg.InternalClientError:
+                # The server died while the driver was in the middle of something; this line is of no use any more.
+                connection.terminate()
+                raise
 
     async def dedicated(self) -> Connection:
         """A connection of one's own, for LISTEN; the caller closes it."""

@@ -53,6 +53,7 @@ AGAIN = (Again, asyncpg.DeadlockDetectedError, asyncpg.SerializationError)
 GONE = (
     asyncpg.PostgresConnectionError,
     asyncpg.InterfaceError,
+    asyncpg.InternalClientError,
     asyncpg.CannotConnectNowError,
     OSError,
     TimeoutError,
