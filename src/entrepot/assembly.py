@@ -87,6 +87,17 @@ async def placements(url: str, bootstrap_url: str, config: Config) -> dict[UUID,
     return placed
 
 
+async def place_tenant(house: House, bootstrap_url: str, tenant_id: UUID, name: str) -> None:
+    """Give a tenant that is about to be created a database of its own."""
+    url = await prepare_database(house.config, bootstrap_url, name, module_names())
+    database = Database(url, name=name, size=house.config.pool)
+    await database.open()
+    house.databases.placed[tenant_id] = database
+    await house.relay.take_up(database)
+    if house.works:
+        house.jobs.take_up(database)
+
+
 async def build(
     config: Config,
     bootstrap_url: str,

@@ -222,6 +222,24 @@ def report(
     _show(run(inside), format)
 
 
+@app.command("new-tenant")
+@guarded
+def new_tenant(
+    slug: Annotated[str, typer.Argument(help="Its short name: letters, digits, - and _.")],
+    name: Annotated[str, typer.Argument(help="Its name.")],
+    admin: Annotated[str, typer.Option(help="E-mail of its administrator.")],
+    own_database: Annotated[bool, typer.Option(help="Keep it in a database of its own.")] = False,
+) -> None:
+    """Create a tenant with an administrator; prints the password, this once."""
+    from entrepot.cli import running  # noqa: PLC0415
+    from entrepot.cli.tenants import create  # noqa: PLC0415
+
+    config = settings()
+    with running.bootstrap(config) as server:
+        url = server.server.url
+        _raw(run(lambda house: create(house, url, slug, name, admin, own_database), config).encode())
+
+
 @app.command()
 @guarded
 def token(

@@ -307,9 +307,12 @@ async def unit(
     preview: bool = False,
     read_only: bool = False,
     lock: int | None = None,
+    database: Database | None = None,
 ) -> AsyncIterator[Ctx]:
-    """One request, message or job: one tenant, one transaction. Commits at the end, or leaves nothing behind."""
-    database = house.databases.of(tenant_id)
+    """One request, message or job: one tenant, one transaction. Commits at the end, or leaves nothing behind.
+
+    The database is the tenant's; only the directory of tenants names another."""
+    database = database or house.databases.of(tenant_id)
     async with database.connection() as connection:
         ctx = Ctx(
             house,

@@ -77,9 +77,13 @@ class Jobs:
 
     async def start(self) -> None:
         for database in self.house.databases.all():
-            for _ in range(self.at_once):
-                self._tasks.append(asyncio.create_task(self._work(database), name="jobs"))
+            self.take_up(database)
         self._tasks.append(asyncio.create_task(self._schedule(), name="schedules"))
+
+    def take_up(self, database: Database) -> None:
+        """Run the jobs of a database."""
+        for _ in range(self.at_once):
+            self._tasks.append(asyncio.create_task(self._work(database), name="jobs"))
 
     async def stop(self) -> None:
         self._stopping.set()

@@ -120,19 +120,21 @@ class Relay:
     async def start(self) -> None:
         """Register the subscriptions and, where this process works, serve them."""
         for database in self.house.databases.all():
-            async with database.connection() as connection:
-                await positions.register(
-                    connection, list(self.reactions), [r.from_start for r in self.reactions.values()]
-                )
-            wakers = self._wakers[database.name] = {
-                name: asyncio.Event() for name in (self.reactions if self.workers else ())
-            }
-            bell = self._bells[database.name] = Bell(database)
-            await bell.open(partial(self._wake_here, database))
-            for name, waker in wakers.items():
-                self._spawn(self._serve(database, self.reactions[name], waker), f"relay-{name}")
-            if wakers:
-                self._spawn(self._watch(database), f"watch-{database.name}")
+            await self.take_up(database)
+
+    async def take_up(self, database: Database) -> None:
+        """Register the subscriptions in a database and serve them there."""
+        async with database.connection() as connection:
+            await positions.register(connection, list(self.reactions), [r.from_start for r in self.reactions.values()])
+        wakers = self._wakers[database.name] = {
+            name: asyncio.Event() for name in (self.reactions if self.workers else ())
+        }
+        bell = self._bells[database.name] = Bell(database)
+        await bell.open(partial(self._wake_here, database))
+        for name, waker in wakers.items():
+            self._spawn(self._serve(database, self.reactions[name], waker), f"relay-{name}")
+        if wakers:
+            self._spawn(self._watch(database), f"watch-{database.name}")
 
     async def stop(self) -> None:
         """Let running batches finish, then end."""

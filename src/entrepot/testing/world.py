@@ -159,13 +159,15 @@ class World:
             if not moved:
                 return total
 
-    async def tenant(self, slug: str | None = None, *, permissions: list[str] | None = None) -> Person:
+    async def tenant(
+        self, slug: str | None = None, *, permissions: list[str] | None = None, tenant_id: UUID | None = None
+    ) -> Person:
         """A new tenant with somebody who may do everything (or what `permissions` say)."""
         from entrepot.modules.identity.commands import people, sessions, tenancy
 
         house = self.house_of("identity")
         slug = slug or f"t{new_id().hex[-12:]}"
-        tenant = await tenancy.create_tenant(house, slug, slug.title())
+        tenant = await tenancy.create_tenant(house, slug, slug.title(), tenant_id=tenant_id)
         async with unit(house, tenant) as ctx:
             ctx.entity_id = await ctx.value("SELECT id FROM identity.business_entity")
             user = await people.create_user(ctx, f"admin@{slug}.test", "Ada Admin", None, ["admin"])

@@ -113,8 +113,13 @@ async def prove(
     email = email.strip()
     if "\x00" in email or "\x00" in (tenant or ""):
         raise Unauthenticated("this address and password do not belong together")
-    async with unit(house, NIL, SYSTEM, caller=caller, read_only=True) as ctx, ctx.everywhere():
-        users = await ctx.rows(Known, _FIND, email, tenant)
+    users: list[Known] = []
+    for database in house.databases.all():
+        async with (
+            unit(house, NIL, SYSTEM, caller=caller, read_only=True, database=database) as ctx,
+            ctx.everywhere(),
+        ):
+            users += await ctx.rows(Known, _FIND, email, tenant)
     if len(users) > 1:
         raise Invalid.field("tenant", "several tenants know this address; say which")
     user = users[0] if users else None

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from typing import Any
 from uuid import UUID
 
 from entrepot.kernel.commands import command
@@ -31,13 +32,26 @@ async def create_tenant(
     Refuses with Conflict a slug that is taken."""
     rules.check_code(slug, "slug")
     tenant_id = tenant_id or new_id()
-    async with unit(house, tenant_id, SYSTEM) as ctx:
+    own = house.databases.of(tenant_id)
+    row: dict[str, Any] = {
+        "id": tenant_id,
+        "slug": slug,
+        "name": name,
+        "default_entity_id": new_id(),
+        "status": "active",
+    }
+    row["database"] = own.name if own is not house.databases.main else None
+    async with unit(house, tenant_id, SYSTEM, database=house.databases.main) as ctx:
         async with ctx.everywhere():
             taken = await ctx.value("SELECT 1 FROM identity.tenant WHERE slug = $1", slug)
         if taken:
             raise Conflict("there already is a {what} like this", what="tenant", slug=slug)
-        entity_id = new_id()
-        await ctx.add(Tenant, id=tenant_id, slug=slug, name=name, default_entity_id=entity_id, status="active")
+        if own is not house.databases.main:
+            # The directory knows every tenant, wherever it lives; all else of a placed tenant is in its own database.
+            await ctx.add(Tenant, **row)
+    async with unit(house, tenant_id, SYSTEM) as ctx:
+        entity_id = row["default_entity_id"]
+        await ctx.add(Tenant, **row)
         ctx.entity_id = entity_id
         await ctx.add(Role, code="admin", name="Administrator", permissions=["*"])
         ctx.emit(TenantCreated(tenant_id=tenant_id, slug=slug, name=name))
@@ -110,6 +124,10 @@ async def activate_tenant(house: House, tenant_id: UUID) -> None:
 
 
 async def _set_status(house: House, tenant_id: UUID, status: str, told: TenantSuspended | TenantActivated) -> None:
+    own = house.databases.of(tenant_id)
+    for database in {house.databases.main, own} - {own}:
+        async with unit(house, tenant_id, SYSTEM, database=database) as ctx:
+            await ctx.change(Tenant, tenant_id, status=status)
     async with unit(house, tenant_id, SYSTEM) as ctx:
         await ctx.change(Tenant, tenant_id, status=status)
         ctx.emit(told)
