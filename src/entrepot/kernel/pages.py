@@ -6,6 +6,7 @@ from typing import Any
 
 from entrepot.kernel import descriptions
 from entrepot.kernel.carriers import direct
+from entrepot.kernel.exchange import GONE
 from entrepot.kernel.http import JSON, Exchange, Web, internal_facade
 from entrepot.kernel.ui import mount as ui
 from entrepot.kernel.ui.files import built_files
@@ -48,16 +49,26 @@ async def _events(exchange: Exchange) -> None:
 
 
 async def _metrics(exchange: Exchange) -> None:
+    """What is measured; with the database gone it still answers, and says so in the gauges."""
     house = exchange.house
-    async with house.databases.main.connection() as connection, connection.transaction():
-        await connection.execute("SET LOCAL ROLE entrepot_system")
-        row = await connection.fetchrow(
-            "SELECT (SELECT count(*) FROM kernel.job WHERE state = 'queued') AS jobs, "
-            "(SELECT count(*) FROM kernel.parked) AS parked"
-        )
-    house.metrics.queue.labels("jobs").set(row["jobs"])
-    house.metrics.queue.labels("parked_events").set(row["parked"])
+    try:
+        async with house.databases.main.connection() as connection, connection.transaction():
+            await connection.execute("SET LOCAL ROLE entrepot_system")
+            row = await connection.fetchrow(_QUEUES)
+    except GONE:
+        reached = 0
+    else:
+        reached = 1
+        house.metrics.queue.labels("jobs").set(row["jobs"])
+        house.metrics.queue.labels("parked_events").set(row["parked"])
+    for module in house.catalogue.modules:
+        house.metrics.health.labels(module).set(reached)
+        house.metrics.dependencies.labels(module, "database").set(reached)
     await exchange.send(200, [(b"content-type", b"text/plain; version=0.0.4; charset=utf-8")], house.metrics.text())
 
+
+_QUEUES = """
+SELECT (SELECT count(*) FROM kernel.job WHERE state = 'queued') AS jobs, (SELECT count(*) FROM kernel.parked) AS parked
+"""
 
 __all__ = ["JSON", "mount"]

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import csv
+import io
 from collections.abc import Sequence
 from datetime import date, datetime
 from decimal import Decimal
@@ -16,11 +18,13 @@ from entrepot.kernel import db
 from entrepot.kernel.commands import command
 from entrepot.kernel.ctx import Ctx
 from entrepot.kernel.lists import Listing
-from entrepot.kernel.routes import Route, delete, get, listing, patch, post
-from entrepot.pure.errors import Conflict, Invalid
+from entrepot.kernel.routes import Route, delete, get, handler, listing, patch, post
+from entrepot.kernel.sheets import FORMULA
+from entrepot.pure.errors import Conflict, Invalid, Malformed, Refusal
 from entrepot.pure.events import Event
 from entrepot.pure.events import event as named
 
+MOST_ROWS = 10_000
 KERNEL_COLUMNS = ("tenant_id", "id", "created_at", "updated_at", "version", "archived_at", "custom")
 
 
@@ -28,6 +32,20 @@ class Recorded(db.Extensible):
     """The columns every record has beside its own."""
 
     archived_at = db.moment_or_none()
+
+
+class RefusedRow(msgspec.Struct, frozen=True):
+    """A row of a file that did not come in, and why; counted from 1, the header not."""
+
+    row: int
+    reason: str
+
+
+class BroughtIn(msgspec.Struct, frozen=True):
+    """What an import did."""
+
+    created: int
+    refused: list[RefusedRow]
 
 
 class RecordEvent(Event, frozen=True):
@@ -70,6 +88,7 @@ class Record:
         )
         self._events = {what: self._event(what) for what in ("created", "updated", "archived")}
         self.create, self.read, self.update, self.archive = self._functions()
+        self.bring_in = self._import()
 
     # ── what the manifest gathers ──
 
@@ -78,6 +97,13 @@ class Record:
         return [
             post(self.path, self.create, then=self.read, created=True),
             listing(self.path, self.listing),
+            handler(
+                "POST",
+                f"{self.path}/import",
+                self.bring_in,
+                needs=f"{self.needs}.edit",
+                consumes="text/csv",
+            ),
             get(one, self.read),
             patch(one, self.update, then=self.read, table=self.table),
             delete(one, self.archive, then=self.read, table=self.table),
@@ -124,6 +150,30 @@ class Record:
             namespace={"__doc__": f"A {self.title.lower()} was {what}; `fields` are its values then."},
         )
         return named(f"{self.entity}.{what}", about="id")(kind)
+
+    def _import(self) -> Any:
+        new = self._input(partial=False)
+
+        async def bring_in(ctx: Ctx, request: Any) -> BroughtIn:
+            made, refused = 0, []
+            for number, row in enumerate(_sheet(await request.body()), start=1):
+                if number > MOST_ROWS:
+                    raise Invalid.field("file", "must be at most {most} rows", most=MOST_ROWS)
+                try:
+                    body = msgspec.convert(_cells(row, new), new, strict=False)
+                    async with ctx.attempt():
+                        await self.create(ctx, body)
+                    made += 1
+                except (Refusal, msgspec.ValidationError) as problem:
+                    refused.append(RefusedRow(number, str(problem)))
+            return BroughtIn(made, refused)
+
+        bring_in.__name__ = f"import_{self.entity}"
+        bring_in.__module__ = self.table.__module__
+        bring_in.__doc__ = (
+            f"Bring in a CSV file of {self.title.lower()} rows; each comes in or is listed with the reason."
+        )
+        return bring_in
 
     def _functions(self) -> tuple[Any, Any, Any, Any]:
         table, entity, shape, view = self.table, self.entity, self.shape, self.view
@@ -175,6 +225,35 @@ class Record:
             command(f"{self.needs}.edit")(update),
             command(f"{self.needs}.edit")(archive),
         )
+
+
+def _sheet(content: bytes) -> list[dict[str | None, Any]]:
+    """The rows of a CSV file; refuses with Malformed what is none."""
+    try:
+        text = content.decode("utf-8-sig")
+        if "\x00" in text:
+            raise csv.Error
+        return list(csv.DictReader(io.StringIO(text), strict=True))
+    except (UnicodeDecodeError, csv.Error) as error:
+        raise Malformed("this is not a CSV file in UTF-8") from error
+
+
+def _cells(row: dict[str | None, Any], new: type[msgspec.Struct]) -> dict[str, Any]:
+    """A row of a sheet as the values of a new record: empty cells are left out, `custom.x` is a field of the tenant's
+    own, and what only the system writes is passed over, so that an export can come back in."""
+    values: dict[str, Any] = {}
+    custom: dict[str, Any] = {}
+    for name, text in row.items():
+        if name is None or text in (None, "") or name in KERNEL_COLUMNS:
+            continue
+        if name.startswith("custom."):
+            custom[name.removeprefix("custom.")] = text
+        else:
+            # The leading quote is what an export puts before text that a spreadsheet would take for a formula.
+            values[name] = text[1:] if text.startswith("'") and text[1:2] in FORMULA else text
+    if custom:
+        values["custom"] = custom
+    return values
 
 
 def python_type(column: sa.Column[Any]) -> Any:
