@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import itertools
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
@@ -44,11 +45,11 @@ async def sell(system: System, plans: Sequence[Plan]) -> Round:
     """Run the plans together and wait for the last effect; anything but a sale or `sold out` is Wrong."""
     connection = await system.connect()
     try:
-        loads = Loads(plans)
+        loads = await asyncio.to_thread(Loads, plans)
         before = await checks.entries(connection)
         wal = await connection.fetchval(_WAL)
         own, postgres = system.cpu()
-        outcome = together(loads.go().outcomes())
+        outcome = together(await asyncio.to_thread(loads.go().outcomes))
         if outcome.failed:
             raise checks.Wrong(f"{outcome.failed} requests failed: {outcome.problems}")
         booked = await checks.until_booked(connection, before + 2 * outcome.accepted)

@@ -20,6 +20,8 @@ import httpx2
 class Running:
     """`entrepot up` and further `entrepot serve` processes on one home, by address."""
 
+    program = ("-m", "entrepot")
+
     def __init__(self, home: Path) -> None:
         self.home = home
         self.processes: list[subprocess.Popen[bytes]] = []
@@ -43,7 +45,7 @@ class Running:
         port = free_port()
         log = (self.home / f"{arguments[0]}-{port}.log").open("wb")
         process = subprocess.Popen(
-            [sys.executable, "-m", "entrepot", *arguments],
+            [sys.executable, *self.program, *arguments],
             env=self.environment(port),
             stdout=log,
             stderr=subprocess.STDOUT,
