@@ -12,7 +12,10 @@ from typing import Any
 
 import asyncpg
 
+from entrepot.kernel.config import ConfigError
+
 ROOT = Path(__file__).parent.parent
+OLDEST = 160000
 LOCK = 4_917_030_261  # any number, the same for everybody: two migrators never run at once
 
 
@@ -123,6 +126,9 @@ async def prepare(bootstrap_url: str, name: str, *, login: str, password: str | 
     application's rights; it may step into the system role, which sees the kernel's own tables of every tenant."""
     connection = await asyncpg.connect(bootstrap_url)
     try:
+        version = int(await connection.fetchval("SHOW server_version_num"))
+        if version < OLDEST:
+            raise ConfigError(f"PostgreSQL 16 or newer is needed; this server is {version // 10000}.{version % 10000}")
         await connection.execute(
             """
             DO $$ BEGIN
