@@ -360,7 +360,9 @@ async def switch(ctx: Ctx, tenant_id: UUID, actor: Actor = SYSTEM, caller: Calle
     ctx.caller = caller or Caller()
     ctx.entity_id = NIL
     ctx.memo.clear()
-    await ctx.connection.execute("RESET ROLE; " + settings_sql(tenant_id, actor, ctx.caller))
+    # What the database checks at the end of a transaction it must check now, while it sees this tenant's rows.
+    checked = "SET CONSTRAINTS ALL IMMEDIATE; SET CONSTRAINTS ALL DEFERRED; RESET ROLE; "
+    await ctx.connection.execute(checked + settings_sql(tenant_id, actor, ctx.caller))
 
 
 def begin_sql(tenant_id: UUID, actor: Actor, caller: Caller, *, read_only: bool = False) -> str:
