@@ -17,9 +17,11 @@ SPAN = 10_000_000  # numbers of requests that one process may use up
 
 @dataclass(frozen=True)
 class Round:
-    """A round: `seconds` run to the last effect; CPU is per sale, in seconds; `wal` in bytes per sale."""
+    """A round: `seconds` run to the last effect; CPU is per sale, in seconds; `wal` in bytes per sale.
+    `parts` are the outcomes of the plans, in their order."""
 
     outcome: Outcome
+    parts: list[Outcome]
     seconds: float
     tail: float
     own_cpu: float
@@ -49,7 +51,8 @@ async def sell(system: System, plans: Sequence[Plan]) -> Round:
         before = await checks.entries(connection)
         wal = await connection.fetchval(_WAL)
         own, postgres = system.cpu()
-        outcome = together(await asyncio.to_thread(loads.go().outcomes))
+        parts = await asyncio.to_thread(loads.go().outcomes)
+        outcome = together(parts)
         if outcome.failed:
             raise checks.Wrong(f"{outcome.failed} requests failed: {outcome.problems}")
         booked = await checks.until_booked(connection, before + 2 * outcome.accepted)
@@ -58,6 +61,7 @@ async def sell(system: System, plans: Sequence[Plan]) -> Round:
         sold = max(1, outcome.accepted)
         return Round(
             outcome=outcome,
+            parts=parts,
             seconds=end - outcome.began,
             tail=end - outcome.ended,
             own_cpu=(own_after - own) / sold,
