@@ -10,7 +10,8 @@ import time
 
 import asyncpg
 
-from bench.system import Shop, System
+from bench.shop import Shop
+from bench.system import System
 
 
 class Wrong(AssertionError):

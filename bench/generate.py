@@ -5,7 +5,8 @@ from __future__ import annotations
 
 import asyncpg
 
-from bench.system import Shop, System
+from bench.shop import Shop
+from bench.system import System
 
 CHUNK = 100_000
 LINES = 2

@@ -9,7 +9,8 @@ from dataclasses import dataclass
 from importlib.util import find_spec
 from pathlib import Path
 
-from bench.system import ROOT, System
+from bench.shop import ROOT
+from bench.system import System
 
 SCRIPTS = ROOT / "bench"
 DATABASE = "bench_limit"

@@ -18,7 +18,7 @@ from collections.abc import Sequence
 from dataclasses import asdict, dataclass, field
 from typing import Any
 
-from bench.system import ROOT, Shop
+from bench.shop import ROOT, Shop
 
 MARK = b"@@@@@@@@@@@@"  # where the number of a request goes, in its body and in its key: always twelve digits
 TEMPLATES = 300

@@ -7,7 +7,7 @@ import sys
 from dataclasses import asdict
 from decimal import Decimal
 
-from bench.system import Shop
+from bench.shop import Shop
 from entrepot.cli.running import run
 from entrepot.kernel.ctx import unit
 from entrepot.kernel.house import House

@@ -9,7 +9,8 @@ from dataclasses import asdict, dataclass
 
 from bench import checks
 from bench.load import Loads, Outcome, Plan, together
-from bench.system import Shop, System
+from bench.shop import Shop
+from bench.system import System
 
 _numbers = itertools.count(1)
 SPAN = 10_000_000  # numbers of requests that one process may use up

@@ -7,36 +7,28 @@ import os
 import subprocess
 import sys
 import time
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 from urllib.parse import parse_qs, urlsplit
 
 import asyncpg
 
+from bench.shop import ROOT, Shop
 from entrepot.assembly import with_database
 from entrepot.testing.running import Running
 
-ROOT = Path(__file__).resolve().parent.parent
 TICKS = os.sysconf("SC_CLK_TCK")
-
-
-@dataclass(frozen=True)
-class Shop:
-    """A tenant to sell in: a token of its administrator, its SKUs and its customers."""
-
-    tenant: str
-    slug: str
-    token: str
-    skus: list[str]
-    customers: list[str]
 
 
 class System(Running):
     """One home, its `entrepot up` and its shops. Nothing limits requests, nothing is logged below a warning."""
 
     def environment(self, port: int | None = None) -> dict[str, str]:
-        return {**super().environment(port), "ENTREPOT_LOG_LEVEL": "warning", "PYTHONPATH": str(ROOT)}
+        return {
+            **super().environment(port),
+            "ENTREPOT_LOG_LEVEL": "warning",
+            "PYTHONPATH": f"{ROOT / 'src'}{os.pathsep}{ROOT}",
+        }
 
     def up(self) -> System:
         self.start("up")

@@ -5,7 +5,7 @@ from __future__ import annotations
 from bench import checks
 from bench.run import Run
 from bench.selling import plan, sell
-from bench.system import Shop
+from bench.shop import Shop
 
 CLIENTS, ATTEMPTS, UNITS = 16, 400, 200
 

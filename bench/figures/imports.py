@@ -14,7 +14,8 @@ from pathlib import Path
 from bench import checks
 from bench.limits import SCRIPTS, Limit
 from bench.run import Run
-from bench.system import Shop, System
+from bench.shop import Shop
+from bench.system import System
 
 LINES_EACH, PRODUCTS = 3, 200
 _MAPPING = """
