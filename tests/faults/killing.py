@@ -148,7 +148,10 @@ def main() -> None:
                     "lines": await ctx.value("SELECT count(*) FROM orders.order_line"),
                     "paid": str(await ctx.value("SELECT coalesce(sum(amount), 0) FROM payments.payment")),
                     "stock": str(await ctx.value("SELECT on_hand FROM inventory.stock_level WHERE sku = 'TEA'")),
-                    "numbers": await ctx.value("SELECT coalesce(max(number), '') FROM orders.sales_order"),
+                    "numbers": await ctx.value("SELECT count(DISTINCT number) FROM orders.sales_order"),
+                    "entries": await ctx.value(
+                        "SELECT array_agg(number ORDER BY number) FROM accounting.journal_entry"
+                    ),
                     "trial": {r.code: str(r.debit - r.credit) for r in await trial_balance(ctx)},
                     "wrong": await balances_equal_recount(ctx) + await levels_equal_ledger(ctx),
                 }

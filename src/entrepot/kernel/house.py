@@ -8,8 +8,9 @@ from typing import Any, Protocol
 from uuid import UUID
 
 from entrepot.kernel.config import Config
+from entrepot.kernel.counters import Counters
 from entrepot.kernel.ctx import utc_now
-from entrepot.kernel.database import Databases
+from entrepot.kernel.database import Database, Databases
 from entrepot.kernel.facade import WiringError
 from entrepot.kernel.fields import Fields
 from entrepot.kernel.files import Files, Mailbox, open_files
@@ -57,6 +58,7 @@ class House:
         self.settings = Settings(catalogue)
         self.fields = Fields()
         self.memory = Memory()
+        self._counters: dict[str, Counters] = {}
         self.mail = Mailbox(config)
         self.relay = Relay(self, catalogue.reactions, workers=works)
         self.jobs = Jobs(self)
@@ -89,9 +91,18 @@ class House:
         await self.relay.stop()
         for carrier in self.carriers:
             await carrier.stop()
+        for counters in self._counters.values():
+            await counters.close()
         await self.databases.close()
         for close in self.closing:
             await close()
+
+    def counters(self, database: Database) -> Counters:
+        """Who gives out the numbers of a database that may leave gaps."""
+        found = self._counters.get(database.name)
+        if found is None:
+            found = self._counters[database.name] = Counters(database)
+        return found
 
     def job_name(self, function: Callable[..., Awaitable[Any]]) -> str:
         """The name of a declared job; raises WiringError for a function that no manifest lists under `jobs`."""

@@ -56,12 +56,14 @@ class Setting:
 
 @dataclass(frozen=True)
 class Series:
-    """A number series a module uses: how its numbers look unless the tenant says otherwise."""
+    """A number series a module uses: how its numbers look unless the tenant says otherwise. What the law wants without
+    gaps (invoices, credit notes, journal entries) stays `gapless`; other numbers are unique and increasing only."""
 
     document_type: str
     pattern: str
     padding: int = 5
     yearly: bool = True
+    gapless: bool = True
 
 
 @dataclass(frozen=True)

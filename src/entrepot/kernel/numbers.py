@@ -44,13 +44,20 @@ async def take_many(
     on = on or ctx.now.date()
     entity = entity_id or ctx.entity_id
     year = on.year if declared.yearly else 0
+    if not declared.gapless and not ctx.preview:
+        key = (ctx.tenant_id, entity, document_type, year, declared.pattern, declared.padding)
+        first, pattern, padding = await ctx.house.counters(ctx.database).take(key, count)
+        return await _texts(ctx, Series(pattern, padding), first, count, on, entity)
     row = await ctx.connection.fetchrow(_TAKE, entity, document_type, year, count)
     if row is None:
         await ctx.run(_OPEN, entity, document_type, year, declared.pattern, declared.padding)
         row = await ctx.connection.fetchrow(_TAKE, entity, document_type, year, count)
-    series = Series(row["pattern"], row["padding"])
+    return await _texts(ctx, Series(row["pattern"], row["padding"]), row["next"] - count, count, on, entity)
+
+
+async def _texts(ctx: Ctx, series: Series, first: int, count: int, on: date, entity: UUID) -> list[str]:
     code = await entity_code(ctx, entity) if "{entity}" in series.pattern else ""
-    return [series.text(number, on, code) for number in range(row["next"] - count, row["next"])]
+    return [series.text(number, on, code) for number in range(first, first + count)]
 
 
 async def define(

@@ -30,6 +30,7 @@ if TYPE_CHECKING:
     from entrepot.kernel.house import House
 
 POLL = 1.0
+PACE = 0.004
 # What says nothing about the event: the whole batch is tried again. So is everything on a connection that broke.
 TRANSIENT = (
     asyncpg.DeadlockDetectedError,
@@ -56,21 +57,25 @@ class Reaction:
     batch: bool
     from_start: bool = False
     patterns: tuple[str, ...] = ()
+    between_services: bool = False
     forward: Carry | None = None
 
 
 _REACTIONS = "__reaction__"
 
 
-def on(*kinds: type[Event] | str, from_start: bool = False) -> Callable[[Callable[[Ctx, Any], Awaitable[None]]], Any]:
+def on(
+    *kinds: type[Event] | str, from_start: bool = False, between_services: bool = False
+) -> Callable[[Callable[[Ctx, Any], Awaitable[None]]], Any]:
     """Mark an event handler. A handler whose second parameter is a list takes batches of up to a hundred.
 
     Beside events themselves, patterns of their names are heard: `order.*` is everything that happens to orders.
     A handler that is added to a house in use hears what happens from now on; with `from_start` also everything that
-    ever happened. In a new database every handler begins at the beginning."""
+    ever happened. In a new database every handler begins at the beginning. A handler that is only about what services
+    tell each other (`between_services`) is not served where every module is in one process."""
 
     def mark(function: Callable[[Ctx, Any], Awaitable[None]]) -> Callable[[Ctx, Any], Awaitable[None]]:
-        setattr(function, _REACTIONS, (kinds, from_start))
+        setattr(function, _REACTIONS, (kinds, from_start, between_services))
         return function
 
     return mark
@@ -83,12 +88,12 @@ def reactions_of(module: str, room: Any) -> list[Reaction]:
         marked = getattr(function, _REACTIONS, None)
         if marked is None or function.__module__ != room.__name__:
             continue
-        kinds, from_start = marked
+        kinds, from_start, between_services = marked
         parameter = list(inspect.signature(function).parameters)[1]
         batch = get_origin(get_type_hints(function)[parameter]) in (list, Sequence)
         events = {kind.event_name: kind for kind in kinds if not isinstance(kind, str)}
         patterns = tuple(kind for kind in kinds if isinstance(kind, str))
-        found.append(Reaction(f"{module}.{name}", events, function, batch, from_start, patterns))
+        found.append(Reaction(f"{module}.{name}", events, function, batch, from_start, patterns, between_services))
     return found
 
 
@@ -106,7 +111,8 @@ class Relay:
 
     def __init__(self, house: House, reactions: Sequence[Reaction], *, workers: bool = True) -> None:
         self.house = house
-        self.reactions = {reaction.name: reaction for reaction in reactions}
+        apart = bool(house.topology.far)
+        self.reactions = {r.name: r for r in reactions if apart or not r.between_services}
         self.workers = workers
         self._bells: dict[str, Bell] = {}
         self._wakers: dict[str, dict[str, asyncio.Event]] = {}
@@ -204,9 +210,12 @@ class Relay:
             await waker.wait()
             waker.clear()
             try:
-                while not self._stopping.is_set() and await self.step(database, reaction):
+                # A batch that was not full has left nothing: what came since has set the waker again.
+                while not self._stopping.is_set() and await self.step(database, reaction) >= BATCH:
                     pass
                 pause = 0.0
+                # Under load the events of a few milliseconds make one batch instead of many small ones.
+                await asyncio.sleep(PACE)
             except asyncio.CancelledError:
                 raise
             except Exception as error:
@@ -270,7 +279,6 @@ class Relay:
             told |= await self._retry(ctx, reaction, due)
         position.finish((row["seq"], row["seq"] + 1) for row in rows)
         if position.settle(seen) or rows:
-            await connection.execute("RESET ROLE")
             await positions.save(connection, reaction.name, position, len(rows))
         return len(rows) + len(due), told
 

@@ -29,7 +29,7 @@ async def open_first_warehouse(ctx: Ctx, event: EntityCreated) -> None:
     await stocking.open_warehouse(ctx, event.code, event.name, standard=True)
 
 
-@on(OrderCompleted)
+@on(OrderCompleted, between_services=True)
 async def confirm_goods_of_sales(ctx: Ctx, events: list[OrderCompleted]) -> None:
     """What a sale took is firm once the sale is told."""
     await confirming.confirm(

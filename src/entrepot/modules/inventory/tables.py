@@ -49,7 +49,8 @@ class StockLevel(Tenanted, table="stock_level", schema="inventory", audited=Fals
 
 
 class StockMove(Tenanted, table="stock_ledger", schema="inventory", append_only=True, entity="stock_move"):
-    """One line of the stock ledger: positive came in, negative went out. Never changed, never deleted."""
+    """One line of the stock ledger: positive came in, negative went out. Never changed, never deleted. Goods taken for
+    another service are `provisional` until their confirmation stands beside them."""
 
     id = uuid()
     at = moment()
@@ -62,7 +63,12 @@ class StockMove(Tenanted, table="stock_ledger", schema="inventory", append_only=
     reference = uuid()
     reason = text(server_default="")
     actor = uuid_or_none()
-    constraints = (index("warehouse_id", "sku", "id"), index("reference"))
+    provisional = flag()
+    constraints = (
+        index("warehouse_id", "sku", "id"),
+        index("reference"),
+        index("at", where="provisional"),
+    )
 
 
 class Reservation(Tenanted, table="stock_reservation", schema="inventory", audited=False, entity="stock_reservation"):

@@ -38,7 +38,7 @@ module = Module(
             ("tenant", "entity"),
         )
     ],
-    series=[Series("order", "ORD-{year}-{number}", 4)],
+    series=[Series("order", "ORD-{year}-{number}", 4, gapless=False)],
     importers={"orders": importing.import_orders},
     reports=[Report("sales", "Sales", "orders.view", queries.sales_report)],
 )

@@ -32,6 +32,7 @@ async def take(ctx: Ctx, batch: UUID, tenders: list[Tender]) -> None:
                 "state": "confirmed",
                 "terminal_id": tender.terminal_id,
                 "transaction_id": tender.transaction_id,
+                "provisional": bool(ctx.house.topology.far),
             }
             for tender in tenders
         ],
@@ -82,6 +83,6 @@ async def void_unconfirmed(ctx: Ctx) -> None:
 
 _VOID_UNCONFIRMED = """
 UPDATE payments.payment p SET state = 'voided', failed_reason = 'unconfirmed', version = version + 1, updated_at = $3
-WHERE p.state = 'confirmed' AND p.reference_type = 'order' AND p.created_at BETWEEN $1 AND $2
+WHERE p.provisional AND p.state = 'confirmed' AND p.created_at BETWEEN $1 AND $2
   AND NOT EXISTS (SELECT FROM payments.payment_confirmation c WHERE c.reference = p.reference_id)
 """

@@ -8,7 +8,7 @@ from entrepot.modules.orders.events import OrderCompleted
 from entrepot.modules.payments import commands
 
 
-@on(OrderCompleted)
+@on(OrderCompleted, between_services=True)
 async def confirm_payments_of_sales(ctx: Ctx, events: list[OrderCompleted]) -> None:
     """What was paid for a sale is firm once the sale is told."""
     await commands.confirm(ctx, [event.order_id for event in events])

@@ -1,10 +1,11 @@
 """Every attempt to pay, successful or not."""
 
-from entrepot.kernel.db import Stamped, Tenanted, decimal, index, moment, text, text_or_none, unique, uuid
+from entrepot.kernel.db import Stamped, Tenanted, decimal, flag, index, moment, text, text_or_none, unique, uuid
 
 
 class Payment(Stamped, table="payment", schema="payments"):
-    """One attempt to pay something. `amount` is what counts; `tendered` what was handed over."""
+    """One attempt to pay something. `amount` is what counts; `tendered` what was handed over. What another
+    service recorded is `provisional` until its confirmation stands beside it."""
 
     entity_id = uuid()
     reference_type = text()
@@ -17,6 +18,7 @@ class Payment(Stamped, table="payment", schema="payments"):
     transaction_id = text_or_none()
     failed_reason = text_or_none()
     terminal_id = text_or_none()
+    provisional = flag()
     constraints = (index("reference_id"), index("-created_at"))
 
 

@@ -40,8 +40,8 @@ module = Module(
     ],
     series=[
         Series("invoice", "INV-{year}-{number}", 5),
-        Series("quote", "QUO-{year}-{number}", 5),
-        Series("work_order", "WO-{year}-{number}", 5),
-        Series("support_ticket", "SUP-{year}-{number}", 5),
+        Series("quote", "QUO-{year}-{number}", 5, gapless=False),
+        Series("work_order", "WO-{year}-{number}", 5, gapless=False),
+        Series("support_ticket", "SUP-{year}-{number}", 5, gapless=False),
     ],
 )

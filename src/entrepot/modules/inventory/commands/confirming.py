@@ -52,7 +52,8 @@ GROUP BY reference HAVING sum(quantity) = 0
 """
 _UNCONFIRMED = """
 SELECT m.reference FROM inventory.stock_ledger m
-WHERE m.kind IN ('sale', 'return') AND m.at BETWEEN $1 AND $2
+WHERE m.provisional AND m.at BETWEEN $1 AND $2
   AND NOT EXISTS (SELECT FROM inventory.stock_confirmation c WHERE c.reference = m.reference)
-GROUP BY m.reference HAVING sum(m.quantity) < 0 ORDER BY min(m.at) LIMIT 1000
+  AND NOT EXISTS (SELECT FROM inventory.stock_ledger r WHERE r.reference = m.reference AND r.kind = 'return')
+GROUP BY m.reference ORDER BY min(m.at) LIMIT 1000
 """

@@ -131,6 +131,7 @@ async def _write_out(
         [issue.take.reference for issue in issues],
         ctx.actor.id,
         [issue.take.at or ctx.now for issue in issues],
+        bool(ctx.house.topology.far),
     )
 
 
@@ -196,8 +197,9 @@ WITH level AS (
     FROM unnest($2::text[], $3::numeric[], $4::numeric[]) AS u(sku, on_hand, value)
     WHERE l.warehouse_id = $1 AND l.sku = u.sku
 )
-INSERT INTO inventory.stock_ledger (id, at, warehouse_id, sku, quantity, unit_cost, value, kind, reference, actor)
-SELECT u.id, u.at, $1, u.sku, u.quantity, round(u.value / u.quantity, 6), u.value, 'sale', u.reference, $11
+INSERT INTO inventory.stock_ledger (id, at, warehouse_id, sku, quantity, unit_cost, value, kind, reference, actor,
+                                    provisional)
+SELECT u.id, u.at, $1, u.sku, u.quantity, round(u.value / u.quantity, 6), u.value, 'sale', u.reference, $11, $13
 FROM unnest($6::uuid[], $7::text[], $8::numeric[], $9::numeric[], $10::uuid[], $12::timestamptz[])
      AS u(id, sku, quantity, value, reference, at)
 """

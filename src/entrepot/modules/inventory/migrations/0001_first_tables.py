@@ -61,8 +61,10 @@ CREATE TABLE inventory.stock_ledger (
     reference UUID NOT NULL,
     reason TEXT DEFAULT '' NOT NULL,
     actor UUID,
+    provisional BOOLEAN DEFAULT false NOT NULL,
     CONSTRAINT stock_ledger_pkey PRIMARY KEY (tenant_id, id)
 );
+CREATE INDEX stock_ledger_at_idx ON inventory.stock_ledger (tenant_id, at) WHERE provisional;
 CREATE INDEX stock_ledger_reference_idx ON inventory.stock_ledger (tenant_id, reference);
 CREATE INDEX stock_ledger_warehouse_id_sku_id_idx ON inventory.stock_ledger (tenant_id, warehouse_id, sku, id);
 CREATE TABLE inventory.stock_reservation (

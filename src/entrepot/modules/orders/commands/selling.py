@@ -84,6 +84,10 @@ async def _ring_up_new(ctx: Ctx, sales: Sequence[Sale], alone: bool) -> dict[UUI
             rung.append(_price(shop, sale))
         except Refusal as refusal:
             outcomes[sale.id] = Outcome(sale.id, refusal)
+    if alone and rung:
+        # What takes no lock that others wait for comes first; the goods, which they do wait for, come late. Neighbours
+        # are told after that, money last: a refusal leaves nothing with any of them.
+        await _write_lines(ctx, rung)
     taken = await _take_goods(ctx, rung, alone)
     sold = []
     for one in rung:
@@ -93,8 +97,10 @@ async def _ring_up_new(ctx: Ctx, sales: Sequence[Sale], alone: bool) -> dict[UUI
         else:
             sold.append(one)
     if sold:
+        if not alone:
+            await _write_lines(ctx, sold)
         await _take_money(ctx, sold)
-        numbered = await _write(ctx, sold)
+        numbered = await _write_orders(ctx, sold)
         for one in sold:
             seen = shown(ctx, one, numbered[one.sale.id]) if alone else None
             outcomes[one.sale.id] = Outcome(one.sale.id, shown=seen)
@@ -213,13 +219,15 @@ async def _take_money(ctx: Ctx, sold: Sequence[Rung]) -> None:
     await ctx.of(Payments).take(sold[0].sale.id, tenders)
 
 
-async def _write(ctx: Ctx, sold: Sequence[Rung]) -> dict[UUID, str]:
-    # Numbers come last: their series stays locked until this unit ends.
-    order_lines = [row for one in sold for row in line_rows(one)]
-    if await ctx.add_many(OrderLine, order_lines, skip_conflicts=True) != len(order_lines):
+async def _write_lines(ctx: Ctx, sold: Sequence[Rung]) -> None:
+    rows = [row for one in sold for row in line_rows(one)]
+    if await ctx.add_many(OrderLine, rows, skip_conflicts=True) != len(rows):
         # The same client id was sent twice at once and the other has won; run again and find their order.
         raise Again
     await status.begin(ctx, rules.ORDER, [one.sale.id for one in sold], OrderState.completed, move="sell")
+
+
+async def _write_orders(ctx: Ctx, sold: Sequence[Rung]) -> dict[UUID, str]:
     by_year: dict[int, list[Rung]] = {}
     zone = await ctx.house.settings.zone(ctx)
     for one in sold:

@@ -30,6 +30,7 @@ CREATE TABLE payments.payment (
     transaction_id TEXT,
     failed_reason TEXT,
     terminal_id TEXT,
+    provisional BOOLEAN DEFAULT false NOT NULL,
     CONSTRAINT payment_pkey PRIMARY KEY (tenant_id, id)
 );
 CREATE INDEX payment_created_at_idx ON payments.payment (tenant_id, created_at DESC);
