@@ -119,7 +119,7 @@ async def profile(seconds: float, clients: int) -> None:
         seen: collections.Counter[str] = collections.Counter()
         stop = asyncio.Event()
         watching = asyncio.create_task(waits(system, seen, stop))
-        await connection.execute("SELECT pg_stat_statements_reset()")
+        await connection.execute("SELECT pg_stat_statements_reset(), pg_stat_reset()")
         system.go_on()
         done = await sell(system, [plan(system, shops, clients, seconds=seconds)])
         stop.set()
@@ -128,11 +128,13 @@ async def profile(seconds: float, clients: int) -> None:
         counted = await sell(system, [plan(system, shops, clients, seconds=seconds / 2)])
         system.go_on()
         rows = await connection.fetch(_STATEMENTS)
+        scans = await connection.fetch(_SCANS)
         await connection.close()
         deadline = time.monotonic() + 10
         while not system.kept.exists() and time.monotonic() < deadline:
             await asyncio.sleep(0.05)
         tell(done, counted, clients, json.loads(system.kept.read_text()), rows, seen)
+        _scans(scans, done.outcome.accepted + counted.outcome.accepted)
     finally:
         system.stop()
         held.stop()
@@ -201,6 +203,12 @@ def _server(rows: list[Any], sold: int) -> None:
         )
 
 
+def _scans(rows: list[Any], sold: int) -> None:
+    print("\nrows read by sequential scans per W; a plan made while a table was small may stay when it grows")
+    for row in rows:
+        print(f"  {row['read'] / sold:8.1f} in {row['scans'] / sold:6.3f} scans  {row['name']}")
+
+
 def _name(frame: Any) -> str:
     path, function, _ = frame
     short = path.partition("/site-packages/")[2] or path.partition("/src/")[2] or "/".join(path.split("/")[-2:])
@@ -216,6 +224,10 @@ FROM pg_stat_activity WHERE backend_type = 'client backend' AND usename LIKE '%_
 _STATEMENTS = """
 SELECT query, toplevel, calls, total_exec_time AS ms, wal_bytes::float8 AS wal FROM pg_stat_statements
 WHERE dbid = (SELECT oid FROM pg_database WHERE datname = current_database()) ORDER BY total_exec_time DESC LIMIT 60
+"""
+_SCANS = """
+SELECT schemaname || '.' || relname AS name, seq_scan AS scans, seq_tup_read AS read FROM pg_stat_user_tables
+WHERE seq_tup_read > 0 ORDER BY seq_tup_read DESC LIMIT 10
 """
 
 

@@ -22,9 +22,19 @@ def write(folder: Path, figures: Sequence[Figure], problems: Sequence[str], fact
         (into / f"{figure.name}.json").write_text(json.dumps({**figure.as_dict(), "machine": dict(facts)}, indent=1))
     summary = {"machine": dict(facts), "problems": list(problems), "figures": [f.as_dict() for f in figures]}
     (into / "all.json").write_text(json.dumps(summary, indent=1))
+    (into / "table.md").write_text(markdown(figures, problems, facts), encoding="utf-8")
     page = into / "report.html"
     page.write_text(html(figures, problems, facts), encoding="utf-8")
     return page
+
+
+def markdown(figures: Sequence[Figure], problems: Sequence[str], facts: Mapping[str, Any]) -> str:
+    """The table as `docs/performance.md` keeps it."""
+    lines = [", ".join(f"{key} {value}" for key, value in facts.items()), ""]
+    lines += [f"Wrong: {problem}" for problem in problems]
+    lines += ["| figure | value | unit | limit | ratio | spread | |", "|---|---|---|---|---|---|---|"]
+    lines += [f"| `{figure.name}` | {' | '.join(_cells(figure)[1:])} | {figure.about} |" for figure in figures]
+    return "\n".join(lines) + "\n"
 
 
 def html(figures: Sequence[Figure], problems: Sequence[str], facts: Mapping[str, Any]) -> str:
@@ -72,11 +82,14 @@ def plot(figure: Figure) -> str:
 
 
 def _row(figure: Figure) -> str:
+    return "<tr>" + "".join(f"<td>{escape(cell)}" for cell in _cells(figure))
+
+
+def _cells(figure: Figure) -> tuple[str, ...]:
     low, high = figure.spread
     limit = "" if figure.limit is None else short(figure.limit)
     ratio = "" if figure.ratio is None else f"{figure.ratio:.3f}"
-    cells = (figure.name, short(figure.value), figure.unit, limit, ratio, f"{short(low)} to {short(high)}")
-    return "<tr>" + "".join(f"<td>{escape(cell)}" for cell in cells)
+    return figure.name, short(figure.value), figure.unit, limit, ratio, f"{short(low)} to {short(high)}"
 
 
 _STYLE = """

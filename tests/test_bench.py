@@ -68,6 +68,10 @@ def test_the_page_shows_every_figure_with_its_rounds(tmp_path):
     kept = json.loads((page.parent / "w.c8.per_s.json").read_text())
     assert (kept["rounds"], kept["limits"], kept["ratio"]) == (figures[0].rounds, figures[0].limits, figures[0].ratio)
     assert kept["machine"] == {"cores": 2}
+    assert (page.parent / "table.md").read_text().splitlines()[-2:] == [
+        "| `w.c8.per_s` | 150.0 | W/s | 900.0 | 0.188 | 100.0 to 200.0 | to the last effect |",
+        "| `start.memory_mb` | 81.00 | MB |  |  | 80.00 to 82.00 |  |",
+    ]
 
 
 def test_the_page_says_what_was_wrong():
