@@ -72,7 +72,7 @@ def serve(
     from entrepot.cli import running
     from entrepot.cli import up as starting
 
-    config = settings(port=port, host=host, service=service)
+    config = running.of_service(settings(port=port, host=host, service=service), port)
     with running.bootstrap(config) as server:
         starting.serve(config, server, works=works)
 
@@ -231,8 +231,8 @@ def new_tenant(
     own_database: Annotated[bool, typer.Option(help="Keep it in a database of its own.")] = False,
 ) -> None:
     """Create a tenant with an administrator; prints the password, this once."""
-    from entrepot.cli import running  # noqa: PLC0415
-    from entrepot.cli.tenants import create  # noqa: PLC0415
+    from entrepot.cli import running
+    from entrepot.cli.tenants import create
 
     config = settings()
     with running.bootstrap(config) as server:

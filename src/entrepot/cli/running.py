@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any, TypeVar
 from uuid import UUID
 
+import msgspec
 from rich.console import Console
 
 from entrepot import assembly
@@ -20,6 +21,7 @@ from entrepot.kernel.config import Config, ConfigError
 from entrepot.kernel.ctx import NIL, SYSTEM, unit
 from entrepot.kernel.house import House
 from entrepot.kernel.postgres import PostgresError
+from entrepot.kernel.topology import read_plan
 from entrepot.pure.errors import Invalid, Refusal
 
 T = TypeVar("T")
@@ -32,6 +34,18 @@ FAILED, REFUSED, INTERRUPTED = 1, 2, 130
 def settings(**overrides: Any) -> Config:
     """The configuration of this command."""
     return configuration.with_secret(configuration.load(**overrides))
+
+
+def of_service(config: Config, port: int | None) -> Config:
+    """The configuration of one service: its port is the topology's unless the command line says otherwise."""
+    if not config.topology:
+        return config
+    plan = read_plan(Path(config.topology))
+    if config.service not in plan.service:
+        raise ConfigError(
+            f"{config.topology} has no service {config.service!r}; it has {', '.join(sorted(plan.service))}"
+        )
+    return config if port is not None else msgspec.structs.replace(config, port=plan.service[config.service].port)
 
 
 def bootstrap(config: Config, *, share: bool = True) -> postgres.Postgres:

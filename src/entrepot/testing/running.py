@@ -24,6 +24,7 @@ class Running:
 
     def __init__(self, home: Path) -> None:
         self.home = home
+        self.settings: dict[str, str] = {}
         self.processes: list[subprocess.Popen[bytes]] = []
         self.urls: list[str] = []
 
@@ -34,15 +35,20 @@ class Running:
         return cls(home)
 
     def environment(self, port: int | None = None) -> dict[str, str]:
-        more = {"ENTREPOT_HOME": str(self.home), "ENTREPOT_DEMO": "false", "ENTREPOT_ADDRESS_LIMIT": "0"}
+        more = {
+            **self.settings,
+            "ENTREPOT_HOME": str(self.home),
+            "ENTREPOT_DEMO": "false",
+            "ENTREPOT_ADDRESS_LIMIT": "0",
+        }
         if port is not None:
             more["ENTREPOT_PORT"] = str(port)
         kept = {k: v for k, v in os.environ.items() if not k.startswith("ENTREPOT_")}
         return {**kept, **more, "ENTREPOT_TENANT_LIMIT": "0"}
 
-    def start(self, *arguments: str) -> str:
+    def start(self, *arguments: str, port: int | None = None) -> str:
         """Start `entrepot ...` on a free port and wait until it is ready; returns its address."""
-        port = free_port()
+        port = port or free_port()
         log = (self.home / f"{arguments[0]}-{port}.log").open("wb")
         process = subprocess.Popen(
             [sys.executable, *self.program, *arguments],
