@@ -305,7 +305,10 @@ class Endpoint:
             return
         tags = etag(result)
         # Only a version in words is made of the whole content; a row's number does not know about its lines.
-        if isinstance(getattr(result, "version", None), str) and exchange.header("if-none-match") == tags[0][1].decode():
+        if (
+            isinstance(getattr(result, "version", None), str)
+            and exchange.header("if-none-match") == tags[0][1].decode()
+        ):
             await exchange.send(304, tags, b"")
             return
         await exchange.json(200, {"data": result}, tags)

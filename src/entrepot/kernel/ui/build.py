@@ -33,7 +33,18 @@ STATIC = UI / "static"
 BUILT = STATIC / "built"
 NODE_MODULES = ROOT / "node_modules"
 
-SCRIPTS = ("theme.js", "app.js", "charts.js", "forms.js", "board.js", "passkeys.js", "docs.js")
+SCRIPTS = (
+    "theme.js",
+    "app.js",
+    "charts.js",
+    "forms.js",
+    "board.js",
+    "passkeys.js",
+    "docs.js",
+    "till.js",
+    "till-worker.js",
+)
+SHEETS = ("app.css", "forms.css", "till.css")
 TARGET = "es2022"
 OLDEST_NODE = 20
 
@@ -115,13 +126,14 @@ def build(node: list[str]) -> Outcome:
             encoding="utf-8",
         )
         out = scratch / "out"
-        bundle(node, [entry, STATIC / "forms.css"], out)
+        bundle(node, [entry, STATIC / "forms.css", STATIC / "till.css"], out)
         bundle(node, [STATIC / script for script in SCRIPTS], out)
-        for sheet in ("app.css", "forms.css"):
+        for sheet in SHEETS:
             outcome.add_sheet(sheet, (out / sheet).read_text(encoding="utf-8"))
         for script in SCRIPTS:
             outcome.add("docs/init.js" if script == "docs.js" else script, (out / script).read_bytes())
     outcome.add("icons.svg", sprite(icon_names()).encode())
+    outcome.add("app-icon.svg", tile("building-store").encode())
     viewer = NODE_MODULES / "swagger-ui-dist"
     outcome.add_sheet("docs/viewer.css", without_map(viewer / "swagger-ui.css"))
     outcome.add("docs/viewer.js", without_map(viewer / "swagger-ui-bundle.js").encode())
@@ -275,16 +287,26 @@ def icon_names() -> list[str]:
 
 def sprite(names: list[str]) -> str:
     """One file with a symbol per icon: <svg class="icon"><use href=".../icons.svg#box"></use></svg>."""
-    symbols = []
-    for name in names:
-        source = NODE_MODULES / "@tabler/icons/icons/outline" / f"{name}.svg"
-        if not source.is_file():
-            raise SystemExit(f"icons.txt names {name}, which the icon set does not have")
-        text = source.read_text(encoding="utf-8").replace(ICON_FRAME, "")
-        drawing = re.sub(r"^.*?<svg[^>]*>|</svg>\s*$", "", text, flags=re.DOTALL).strip()
-        drawing = re.sub(r">\s+<", "><", drawing)
-        symbols.append(f'<symbol id="{name}" viewBox="0 0 24 24">{drawing}</symbol>')
+    symbols = [f'<symbol id="{name}" viewBox="0 0 24 24">{drawing_of(name)}</symbol>' for name in names]
     return f'<svg xmlns="http://www.w3.org/2000/svg">{"".join(symbols)}</svg>\n'
+
+
+def tile(name: str) -> str:
+    """An icon as an application shows itself on a home screen: white on our blue."""
+    return (
+        '<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 48 48"><path fill="#066fd1" d="M0 0h48v48H0z"/>'
+        '<g transform="translate(12 12)" fill="none" stroke="#fff" stroke-width="2" stroke-linecap="round" '
+        f'stroke-linejoin="round">{drawing_of(name)}</g></svg>\n'
+    )
+
+
+def drawing_of(name: str) -> str:
+    source = NODE_MODULES / "@tabler/icons/icons/outline" / f"{name}.svg"
+    if not source.is_file():
+        raise SystemExit(f"icons.txt names {name}, which the icon set does not have")
+    text = source.read_text(encoding="utf-8").replace(ICON_FRAME, "")
+    drawing = re.sub(r"^.*?<svg[^>]*>|</svg>\s*$", "", text, flags=re.DOTALL).strip()
+    return re.sub(r">\s+<", "><", drawing)
 
 
 def licences() -> str:

@@ -242,4 +242,19 @@ class SettingsPage(Shown):
     needs: str = field(default="any", kw_only=True)
 
 
-Page = FormPage | ListPage | DetailPage | BoardPage | ReportPage | DashboardPage | SettingsPage
+@dataclass(frozen=True)
+class OwnPage(Shown):
+    """A page its module draws itself: `template` in its templates/, with scripts and sheets of the build. The script
+    finds who looks, which permissions of `asks` they have, and `texts` in their language in the page. With a `worker`
+    the page can be installed and opens without network."""
+
+    template: str
+    needs: str = field(kw_only=True)
+    scripts: Sequence[str] = field(default=(), kw_only=True)
+    sheets: Sequence[str] = field(default=(), kw_only=True)
+    worker: str = field(default="", kw_only=True)
+    asks: Sequence[str] = field(default=(), kw_only=True)
+    texts: Mapping[str, str] = field(default_factory=dict, kw_only=True)
+
+
+Page = FormPage | ListPage | DetailPage | BoardPage | ReportPage | DashboardPage | SettingsPage | OwnPage

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from entrepot.kernel.http import Web
-from entrepot.kernel.ui import boards, details, forms, gallery, lists, preferences, reports
+from entrepot.kernel.ui import boards, details, forms, gallery, lists, own, preferences, reports
 from entrepot.kernel.ui import declare as d
 from entrepot.kernel.ui.account import Account
 from entrepot.kernel.ui.asking import form_of
@@ -22,6 +22,7 @@ GET: dict[type[Any], Handler] = {
     d.ReportPage: reports.show_report,
     d.DashboardPage: reports.show_dashboard,
     d.SettingsPage: preferences.show_settings,
+    d.OwnPage: own.show_own,
 }
 
 
@@ -87,5 +88,8 @@ def hang(web: Web, views: Views, place: Place) -> None:
         add("POST", place.path + "/documents", details.put_document)
     elif isinstance(page, d.BoardPage):
         add("POST", place.path + "/move", boards.move_card)
+    elif isinstance(page, d.OwnPage) and page.worker:
+        web.tree.add("GET", place.path + "/worker.js", own.worker_of(views, place))
+        web.tree.add("GET", place.path + "/app.webmanifest", own.manifest_of(views, place))
     elif isinstance(page, d.SettingsPage):
         add("POST", place.path, preferences.give_setting)

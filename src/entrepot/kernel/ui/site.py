@@ -322,7 +322,7 @@ def needs_of(page: Any) -> str:
         return describe(page.query).needs or "any"
     if isinstance(page, d.ReportPage):
         return page.report.needs if isinstance(page.report, Report) else describe(page.report).needs or "any"
-    if isinstance(page, d.SettingsPage):
+    if isinstance(page, d.SettingsPage | d.OwnPage):
         return page.needs
     return "any"
 

@@ -67,6 +67,8 @@ def texts_of(place: Place, catalogue: Catalogue) -> Iterator[str]:
         yield from (label_of(w) for o in page.widgets.values() if isinstance(o, d.Options) for w in o.words)
         yield from labels(dict(describe(read).parameters))
         yield from labels(struct_hints(describe(read).result))
+    elif isinstance(page, d.OwnPage):
+        yield from page.texts.values()
     elif isinstance(page, d.DashboardPage):
         yield from (tile.title for tile in page.tiles)
         yield from (report.title for report in page.reports)

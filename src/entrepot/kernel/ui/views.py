@@ -12,12 +12,14 @@ from markupsafe import Markup
 
 from entrepot.kernel.http import Exchange, Headers
 from entrepot.kernel.ui.assets import Assets, icon_names
+from entrepot.kernel.ui.declare import OwnPage
 from entrepot.kernel.ui.visit import FLASH_COOKIE, Flash, Visit
 
 if TYPE_CHECKING:
     from entrepot.kernel.ui.site import Site
 
 TEMPLATES = Path(__file__).parent / "templates"
+MODULES = Path(__file__).parents[2] / "modules"
 POLICY = (
     "default-src 'self'; img-src 'self'; style-src 'self'; script-src 'self'; object-src 'none'; "
     "frame-ancestors 'none'; base-uri 'none'; form-action 'self'"
@@ -82,7 +84,7 @@ class Views:
         self.headers = SECURITY
         self.icon_names = icon_names()
         self._environment = jinja2.Environment(
-            loader=jinja2.FileSystemLoader(TEMPLATES),
+            loader=jinja2.ChoiceLoader([jinja2.FileSystemLoader(TEMPLATES), jinja2.PrefixLoader(_own_templates(site))]),
             autoescape=True,
             undefined=jinja2.StrictUndefined,
             trim_blocks=True,
@@ -156,6 +158,12 @@ class Views:
         kind = (b"content-type", b"text/html; charset=utf-8")
         await exchange.send(status, [kind, (b"cache-control", b"no-store"), *plain, *SECURITY], html.encode())
         return True
+
+
+def _own_templates(site: Site) -> dict[str, jinja2.BaseLoader]:
+    """The templates of the modules that draw a page themselves, below their name."""
+    modules = {place.module for place in site.places if isinstance(place.page, OwnPage)}
+    return {name: jinja2.FileSystemLoader(MODULES / name / "templates") for name in sorted(modules)}
 
 
 def wants_page(exchange: Exchange) -> bool:

@@ -33,6 +33,20 @@ class VariantCard(msgspec.Struct, frozen=True):
     active: bool
 
 
+class ShelfCard(msgspec.Struct, frozen=True):
+    """A variant that is sold now, as somebody at a till looks for it."""
+
+    variant_id: UUID
+    sku: str
+    name: str
+    barcode: str | None
+    category: str
+    price: Money
+    tax_category: str
+    kind: ProductKind
+    unit: str
+
+
 class Wanted(msgspec.Struct, frozen=True):
     """A product that must exist, as an import needs it."""
 
@@ -48,6 +62,11 @@ class Catalog(Facade, name="catalog"):
     @ask
     async def variants(self, skus: list[str], ids: list[UUID]) -> list[VariantCard]:
         """The variants with these SKUs or ids; what is not there is simply missing from the answer."""
+        raise AssertionError
+
+    @ask
+    async def shelf(self) -> list[ShelfCard]:
+        """Every variant that is sold now, by name."""
         raise AssertionError
 
     @tell()

@@ -22,7 +22,7 @@ module = Module(
     routes=api.routes,
     pages=pages.pages,
     records=[Record(tables.Category, needs="products", path="/categories")],
-    offers=[offer(Catalog, queries.variants, commands.ensure)],
+    offers=[offer(Catalog, queries.variants, queries.shelf, commands.ensure)],
     machines=[
         Stateful(
             rules.PRODUCT,

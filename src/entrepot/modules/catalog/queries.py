@@ -12,7 +12,7 @@ from entrepot.kernel.commands import command
 from entrepot.kernel.ctx import Ctx
 from entrepot.kernel.db import extended, view
 from entrepot.kernel.lists import Listing
-from entrepot.modules.catalog.contract import ProductKind, VariantCard
+from entrepot.modules.catalog.contract import ProductKind, ShelfCard, VariantCard
 from entrepot.modules.catalog.rules import ProductState
 from entrepot.modules.catalog.tables import Product, Variant
 from entrepot.pure.errors import NotFound
@@ -122,6 +122,17 @@ async def get_product_by_sku(ctx: Ctx, sku: str) -> ProductShown:
 async def variants(ctx: Ctx, skus: list[str], ids: list[UUID]) -> list[VariantCard]:
     return await ctx.rows(VariantCard, _CARDS, skus, ids)
 
+
+async def shelf(ctx: Ctx) -> list[ShelfCard]:
+    return await ctx.rows(ShelfCard, _SHELF)
+
+
+_SHELF = """
+SELECT v.id, v.sku, v.name, v.barcode, coalesce(c.name, ''), v.price, p.tax_category, p.kind, p.unit
+FROM catalog.variant v JOIN catalog.product p ON p.id = v.product_id AND p.tenant_id = v.tenant_id
+LEFT JOIN catalog.category c ON c.id = p.category_id AND c.tenant_id = p.tenant_id
+WHERE v.state = 'active' AND p.state = 'active' ORDER BY v.name, v.sku
+"""
 
 _CARDS = """
 SELECT v.id, v.product_id, v.sku, v.name, v.price, v.wholesale_price, v.currency, p.tax_category, p.kind, p.unit,

@@ -8,6 +8,7 @@ routes = [
     listing("/orders", queries.ORDERS),
     listing("/orders/pos", queries.POS_ORDERS),
     post("/orders/pos", selling.sell, created=True),
+    get("/pos/catalogue", queries.get_pos_catalogue),
     post("/orders/pos/sync", syncing.sync_sales),
     get("/orders/pos/{order_id}", queries.get_pos_order),
     post("/orders/pos/{order_id}/receipt", receipts.print_receipt),

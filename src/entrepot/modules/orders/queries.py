@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from datetime import datetime
 from decimal import Decimal
 from typing import Any
@@ -13,10 +14,14 @@ from entrepot.kernel.commands import command
 from entrepot.kernel.ctx import Ctx
 from entrepot.kernel.db import extended, view
 from entrepot.kernel.lists import Listing
+from entrepot.modules.catalog.contract import Catalog, ProductKind
+from entrepot.modules.identity.contract import Identity
+from entrepot.modules.inventory.contract import Inventory
 from entrepot.modules.orders.contract import OrderCard
 from entrepot.modules.orders.rules.selling import OrderState
 from entrepot.modules.orders.tables import Order, OrderLine
 from entrepot.modules.payments.contract import Paid, Payments
+from entrepot.modules.tax.contract import Tax
 from entrepot.pure.errors import Invalid
 from entrepot.pure.money import Money, Rate, plain
 from entrepot.pure.quantities import Quantity
@@ -102,6 +107,35 @@ class OrderRow(msgspec.Struct, frozen=True):
     entity_id: UUID
 
 
+class ShelfItem(msgspec.Struct, frozen=True):
+    """Something to sell at the till. `stock` is what can be had in the till's warehouse, nothing for what is not counted."""
+
+    variant_id: UUID
+    sku: str
+    name: str
+    barcode: str | None
+    category: str
+    price: Money
+    tax_code: str
+    tax_rate: Rate
+    unit: str
+    stock: Quantity | None
+
+
+class PosCatalogue(msgspec.Struct, frozen=True):
+    """Everything a till needs to sell without connection; `version` changes with any of it."""
+
+    version: str
+    entity_id: UUID
+    seller: str
+    address: str
+    vat_number: str | None
+    currency: str
+    prices_include_tax: bool
+    warehouse_id: UUID
+    items: list[ShelfItem]
+
+
 ORDERS = Listing(
     name="orders",
     view=view(OrderRow, Order),
@@ -183,6 +217,54 @@ def _exact(amount: Any) -> Any:
 
 
 # ── offered ──
+
+
+@command(needs="pos.sell")
+async def get_pos_catalogue(ctx: Ctx) -> PosCatalogue:
+    """What the till of this business entity sells: prices, tax rates and stock now. What has no tax rate today cannot
+    be sold and is left out."""
+    entity = await ctx.recall(("entity", ctx.entity_id), lambda: ctx.of(Identity).entity(ctx.entity_id))
+    today = ctx.now.astimezone(await ctx.house.settings.zone(ctx)).date()
+    country = entity.country
+    rates = await ctx.recall(("rates", country, today), lambda: ctx.of(Tax).rates(country, today))
+    warehouse_id = await ctx.recall(
+        ("warehouse", ctx.entity_id), lambda: ctx.of(Inventory).default_warehouse(ctx.entity_id)
+    )
+    shelf = await ctx.of(Catalog).shelf()
+    counted = [card.sku for card in shelf if card.kind == ProductKind.stocked]
+    stock = {a.sku: a.available for a in await ctx.of(Inventory).available(warehouse_id, counted)}
+    by_category = {rate.category: rate for rate in rates}
+    items = [
+        ShelfItem(
+            card.variant_id,
+            card.sku,
+            card.name,
+            card.barcode,
+            card.category,
+            card.price,
+            by_category[card.tax_category].code,
+            by_category[card.tax_category].rate,
+            card.unit,
+            stock.get(card.sku),
+        )
+        for card in shelf
+        if card.tax_category in by_category
+    ]
+    found = PosCatalogue(
+        "",
+        ctx.entity_id,
+        entity.legal_name,
+        entity.address,
+        entity.vat_number,
+        entity.currency,
+        await ctx.house.settings.value(ctx, "orders.pos_prices_include_tax"),
+        warehouse_id,
+        items,
+    )
+    return msgspec.structs.replace(found, version=hashlib.sha256(_encode(found)).hexdigest()[:24])
+
+
+_encode = msgspec.json.Encoder(decimal_format="string").encode
 
 
 async def cards(ctx: Ctx, ids: list[UUID]) -> list[OrderCard]:
