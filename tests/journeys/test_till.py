@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from tests.journeys.shop import product, sale
+from decimal import Decimal
+
+from tests.journeys.shop import everything, on_hand, product, sale, trial
 
 
 async def test_the_catalogue_of_the_till_has_price_tax_and_stock_and_costs_nothing_when_unchanged(world):
@@ -37,3 +39,50 @@ async def test_the_catalogue_of_the_till_has_price_tax_and_stock_and_costs_nothi
     assert changed.json()["data"]["items"][0]["stock"] == "9"
     keeper = await world.colleague(shop, ["orders.view"])
     assert (await keeper.refused("GET", "/pos/catalogue", status=403))["missing"] == "pos.sell"
+
+
+async def test_goods_that_come_back_undo_exactly_their_part_of_the_sale(world):
+    shop = await world.tenant()
+    await product(shop)
+    before = await trial(shop)
+    order = await shop.post("/orders/pos", sale(("COFFEE", "3")), status=201)
+    path = f"/orders/pos/{order['id']}/return"
+    first = {"lines": [{"position": 1, "quantity": "1"}], "method": "cash", "client_id": "back-1", "reason": "cold"}
+    credit = await shop.post(path, first, status=201)
+    assert (credit["kind"], credit["state"], credit["original_id"]) == ("credit", "completed", order["id"])
+    assert (credit["subtotal"], credit["tax_total"], credit["total"]) == ("-2.07", "-0.43", "-2.50")
+    assert [(p["method"], p["amount"], p["state"]) for p in credit["payments"]] == [("cash", "-2.50", "confirmed")]
+    assert (await shop.post(path, first))["id"] == credit["id"]
+    await world.settle()
+    assert await on_hand(shop, "COFFEE") == 8
+    assert await trial(shop) == {
+        "1000": Decimal("-2.50"),
+        "1020": Decimal("7.50"),
+        "1300": Decimal("6.40"),
+        "2200": Decimal("-0.87"),
+        "4000": Decimal("-4.13"),
+        "5000": Decimal("1.60"),
+        "5100": Decimal("-8.00"),
+    }
+    rows = await everything(shop)
+    problem = await shop.refused("POST", path, {"lines": [{"position": 1, "quantity": "3"}]}, status=409)
+    assert problem["detail"] == "only 2 of line 1 can come back"
+    await shop.refused("POST", path, {"lines": [{"position": 2, "quantity": "1"}]}, status=422)
+    await shop.refused("POST", path, {"lines": []}, status=422)
+    await shop.refused("POST", f"/orders/pos/{credit['id']}/return", first, status=409)
+    till = await world.colleague(shop, ["pos.sell", "orders.view"])
+    assert (await till.refused("POST", path, first, status=403))["missing"] == "orders.refund"
+    assert await everything(shop) == rows
+    await shop.post(path, {"lines": [{"position": 1, "quantity": "2"}], "method": "card"}, status=201)
+    await world.settle()
+    assert await on_hand(shop, "COFFEE") == 10
+    after = {code: amount for code, amount in (await trial(shop)).items() if amount}
+    assert after == {**before, "1000": Decimal("-2.50"), "1020": Decimal("2.50")}
+    (month,) = await shop.get("/reports/sales")
+    assert (month["invoices"], month["credit_notes"], month["sales"], month["credits"], month["net"]) == (
+        1,
+        2,
+        "7.50",
+        "-7.50",
+        "0.00",
+    )

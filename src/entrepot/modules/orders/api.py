@@ -2,7 +2,7 @@
 
 from entrepot.kernel.routes import get, listing, post
 from entrepot.modules.orders import queries
-from entrepot.modules.orders.commands import receipts, selling, syncing
+from entrepot.modules.orders.commands import receipts, returning, selling, syncing
 
 routes = [
     listing("/orders", queries.ORDERS),
@@ -11,6 +11,7 @@ routes = [
     get("/pos/catalogue", queries.get_pos_catalogue),
     post("/orders/pos/sync", syncing.sync_sales),
     get("/orders/pos/{order_id}", queries.get_pos_order),
+    post("/orders/pos/{order_id}/return", returning.return_sale, created=True),
     post("/orders/pos/{order_id}/receipt", receipts.print_receipt),
     get("/orders/{order_id}", queries.get_order),
     get("/reports/sales", queries.sales_report),

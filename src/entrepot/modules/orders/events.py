@@ -49,3 +49,4 @@ class OrderCompleted(Event, frozen=True):
     taxes: list[TaxTotal]
     lines: list[Sold]
     payments: list[Settled]
+    original_id: UUID | None = None

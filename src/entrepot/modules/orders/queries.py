@@ -77,6 +77,7 @@ class OrderHead(msgspec.Struct, frozen=True):
     cancelled_at: datetime | None
     cancel_reason: str | None
     created_by: UUID | None
+    original_id: UUID | None
     version: int
 
 

@@ -55,6 +55,7 @@ class Order(Extensible, table="sales_order", schema="orders", entity="order"):
     cancelled_at = moment_or_none()
     cancel_reason = text_or_none()
     auto_cancelled = flag(False)
+    original_id = uuid_or_none()
     constraints = (
         unique("entity_id", "number"),
         unique("client_id", where="client_id IS NOT NULL"),
@@ -62,6 +63,7 @@ class Order(Extensible, table="sales_order", schema="orders", entity="order"):
         index("state", "-placed_at"),
         index("channel", "state"),
         index("customer_id", where="customer_id IS NOT NULL"),
+        index("original_id", where="original_id IS NOT NULL"),
     )
 
 

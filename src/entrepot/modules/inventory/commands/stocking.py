@@ -43,7 +43,7 @@ async def receive(ctx: Ctx, reference: UUID, warehouse_id: UUID, goods: list[Cos
         "SELECT 1 FROM inventory.stock_ledger WHERE reference = $1 AND kind = 'receipt' LIMIT 1", reference
     ):
         return
-    await _enter(ctx, reference, warehouse_id, "receipt", "", [(c.sku, c.quantity, c.value) for c in goods], at)
+    await enter(ctx, reference, warehouse_id, "receipt", "", [(c.sku, c.quantity, c.value) for c in goods], at)
     ctx.emit(
         StockReceived(
             movement_id=new_id(),
@@ -81,7 +81,7 @@ async def adjust_stock(
         if level.available < -quantity:
             raise not_enough([Available(sku, *rules.state(level))], [Want(sku, -quantity)])
         value = -level.issue(-quantity)
-    await _enter(ctx, reference, warehouse_id, "adjustment", reason, [(sku, quantity, value)])
+    await enter(ctx, reference, warehouse_id, "adjustment", reason, [(sku, quantity, value)])
     ctx.emit(
         StockAdjusted(
             movement_id=new_id(),
@@ -107,7 +107,7 @@ async def count_stock(ctx: Ctx, sku: str, counted: NonNegativeQuantity, warehous
     count_id = await ctx.add(StockCount, warehouse_id=warehouse_id, sku=sku, expected=expected, counted=counted)
     if difference:
         value = rules.cents(difference * level.unit_cost) if difference > 0 else -level.issue(-difference)
-        await _enter(ctx, count_id, warehouse_id, "count", "", [(sku, difference, value)])
+        await enter(ctx, count_id, warehouse_id, "count", "", [(sku, difference, value)])
         ctx.emit(
             StockAdjusted(
                 movement_id=new_id(),
@@ -150,8 +150,8 @@ async def transfer_stock(
             moved.append((want.sku, want.quantity, level.issue(want.quantity)))
     if missing:
         raise not_enough(missing, wants)
-    await _enter(ctx, reference, from_warehouse_id, "transfer", reason, [(s, -q, -v) for s, q, v in moved])
-    await _enter(ctx, reference, to_warehouse_id, "transfer", reason, moved)
+    await enter(ctx, reference, from_warehouse_id, "transfer", reason, [(s, -q, -v) for s, q, v in moved])
+    await enter(ctx, reference, to_warehouse_id, "transfer", reason, moved)
     ctx.emit(
         StockTransferred(
             reference=reference,
@@ -207,7 +207,7 @@ async def _hold_one(ctx: Ctx, warehouse_id: UUID, sku: str) -> rules.Level:
     return rules.Level(row["sku"], row["on_hand"], row["reserved"], row["value"], row["unit_cost"])
 
 
-async def _enter(
+async def enter(
     ctx: Ctx,
     reference: UUID,
     warehouse_id: UUID,

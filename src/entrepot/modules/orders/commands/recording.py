@@ -159,6 +159,7 @@ def shown(ctx: Ctx, one: Rung, number: str) -> OrderShown:
         "custom": {},
         "cancelled_at": None,
         "cancel_reason": None,
+        "original_id": None,
         "version": 1,
     }
     values = {**missing, **row}
