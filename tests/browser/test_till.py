@@ -96,6 +96,13 @@ async def test_a_sale_by_keys_with_change_and_a_receipt(till: Looking, shop: Sho
     await page.screenshot(path=SHOTS / "till-receipt.png")
     assert await till.violations() == []
     (order,) = await sold(shop, sku)
+    asked = re.compile(f"/orders/pos/{order['id']}/receipt$")
+    async with page.expect_response(asked) as answer, page.expect_popup() as opened:
+        await page.click("#till-receipt button:has-text('PDF')")
+    assert (await (await answer.value).json())["data"]["name"] == f"{order['number']}.pdf"
+    await (await opened.value).close()
+    await page.bring_to_front()
+    await page.focus("#till-next")
     await expect(page.locator(".till-receipt #till-number")).to_have_text(order["number"])
     assert sorted((p["method"], p["amount"], p["tendered"]) for p in order["payments"]) == [
         ("card", "4.20", "4.20"),
@@ -166,7 +173,9 @@ async def test_it_opens_and_sells_without_network_and_syncs_by_itself(till: Look
         await page.keyboard.press("Enter")
     await expect(page.locator("#till-state-words")).to_have_text("No connection · 2 not synced")
     await page.click("#till-state")
+    await expect(page.locator("#till-outbox li")).to_have_count(2)
     await page.screenshot(path=SHOTS / "till-offline.png")
+    assert await till.violations() == []
     await page.keyboard.press("Escape")
     assert await sold(shop, sku) == []
     await page.context.set_offline(False)
