@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from decimal import Decimal
+from uuid import UUID
 
 import pytest
 
@@ -224,3 +225,21 @@ async def test_a_product_is_found_by_sku_and_starts_at_zero_everywhere(world):
     assert problem["fields"] == [{"field": "barcode", "problem": "the check digit of this barcode is wrong"}]
     stock = await shop.get("/inventory/MUG")
     assert [(w["warehouse_code"], w["on_hand"], w["reserved"]) for w in stock["warehouses"]] == [("MAIN", "0", "0")]
+
+
+@pytest.mark.covers("STA-009")
+async def test_goods_and_money_do_not_move_by_a_change_of_status(world):
+    shop = await world.tenant()
+    await product(shop)
+    order = await shop.post("/orders/pos", sale(("COFFEE", "1")), status=201)
+    books = await trial(shop)
+    house = world.house_of("orders")
+    from entrepot.kernel import status
+    from entrepot.kernel.ctx import unit
+    from entrepot.pure.errors import Conflict
+
+    with pytest.raises(Conflict, match="takes more than a new status"):
+        async with unit(house, shop.tenant) as ctx:
+            await status.change_status(ctx, "order", UUID(order["id"]), "refunded", "because")
+    assert (await shop.get(f"/orders/{order['id']}"))["state"] == "completed"
+    assert await trial(shop) == books

@@ -17,7 +17,7 @@ from entrepot.kernel.relay import Reaction, reactions_of, resolved
 from entrepot.kernel.routes import Route
 from entrepot.pure.events import Event
 from entrepot.pure.facade import Facade
-from entrepot.pure.states import Machine
+from entrepot.pure.states import Machine, Move
 
 KERNEL_EVENTS: tuple[type[Event], ...] = (*status.EVENTS, *replay.EVENTS)
 
@@ -31,6 +31,10 @@ class Stateful:
     column: str = "state"
     label: str = "id"
     moves: dict[str, Callable[..., Awaitable[Any]]] = field(default_factory=dict)
+
+    def open_to(self, move: Move[Any]) -> bool:
+        """Whether the universal status change can take this step: by its command, or by hand."""
+        return move.by_hand or move.name in self.moves
 
 
 @dataclass(frozen=True)

@@ -230,6 +230,8 @@ async def change_status(
     if own is not None:
         await own(ctx, entity_id, transition_reason)
         return
+    if not step.by_hand:
+        raise Conflict("to {move} a {entity} takes more than a new status", move=step.name, entity=entity_type)
     await follow(ctx, stateful.machine, entity_id, step, before, reason=transition_reason, context=business_context)
     await ctx.change(stateful.table, entity_id, **{stateful.column: str(step.target)})
 

@@ -15,7 +15,8 @@ S = TypeVar("S", bound=StrEnum)
 
 @dataclass(frozen=True, slots=True)
 class Move(Generic[S]):
-    """One allowed step. `needs` is the permission; `stops` names the hold aspect that blocks it."""
+    """One allowed step. `needs` is the permission; `stops` names the hold aspect that blocks it. A step that moves goods
+    or money is not `by_hand`: only the command that does it takes it, never a mere change of status."""
 
     name: str
     sources: tuple[S, ...]
@@ -23,6 +24,7 @@ class Move(Generic[S]):
     needs: str
     stops: str | None = None
     asks_reason: bool = False
+    by_hand: bool = True
 
 
 class Machine(Generic[S]):

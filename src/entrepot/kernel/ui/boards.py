@@ -64,7 +64,9 @@ async def show_board(visit: Visit) -> None:
     target = visit.site.list_of(listing)
     for name in states:
         mine = [(row, count) for row, count in rows if str(getattr(row, column)) == name]
-        moves = [m for m in machine.moves if machine.states(name) in m.sources and visit.may(m.needs)]
+        moves = [
+            m for m in machine.moves if machine.states(name) in m.sources and stateful.open_to(m) and visit.may(m.needs)
+        ]
         cards = [
             Card(
                 str(getattr(row, listing.key)),

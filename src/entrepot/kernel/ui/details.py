@@ -201,6 +201,8 @@ async def standing_of(
         if machine.states(state) not in move.sources or not visit.may(move.needs):
             continue
         child = own.get(move.name)
+        if child is None and not stateful.open_to(move):
+            continue
         steps.append(
             Step(
                 name=move.name,
@@ -260,8 +262,11 @@ async def take_step(visit: Visit) -> None:
 
 def way_back(visit: Visit, place: Place, before: str, target: str) -> Undo | None:
     """The step back to where it was, if the machine has one that the visitor may take without giving a reason."""
-    machine = visit.house.catalogue.machines[place.entity].machine
+    stateful = visit.house.catalogue.machines[place.entity]
+    machine = stateful.machine
     for move in machine.moves:
+        if not stateful.open_to(move):
+            continue
         if machine.states(target) in move.sources and str(move.target) == before and not move.asks_reason:
             return Undo(place.at(visit.exchange.values) + "/step", "to", before) if visit.may(move.needs) else None
     return None
