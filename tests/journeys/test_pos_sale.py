@@ -50,6 +50,7 @@ async def test_a_sale_reaches_the_ledger(world):
         "gross": "7.50",
         "tax_rate": "21",
     }
+    assert order.pop("receipt") is None
     assert await shop.get(f"/orders/pos/{order['id']}") == order
     assert await trial(shop) == {
         "1000": Decimal("7.50"),
@@ -165,6 +166,19 @@ async def test_a_receipt_is_made_once_and_opened_by_its_link(world):
     assert content.content == opened.content
     stranger = await world.tenant()
     await stranger.refused("GET", f"/documents/{receipt['id']}/content", status=404)
+
+
+@pytest.mark.covers("ORD-101")
+async def test_one_request_sells_and_brings_the_receipt(world):
+    shop = await world.tenant()
+    await product(shop)
+    order = await shop.post("/orders/pos", sale(("COFFEE", "2"), client_id="with-receipt", receipt=True), status=201)
+    assert order["receipt"]["name"] == f"{order['number']}.pdf"
+    opened = await world.client.get(order["receipt"]["url"])
+    assert opened.content.startswith(b"%PDF-1.7")
+    again = await shop.post("/orders/pos", sale(("COFFEE", "2"), client_id="with-receipt", receipt=True), status=201)
+    assert (again["id"], again["receipt"]["id"]) == (order["id"], order["receipt"]["id"])
+    assert await on_hand(shop, "COFFEE") == 8
 
 
 @pytest.mark.covers("TEN-011", "TEN-012")

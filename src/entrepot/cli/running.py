@@ -19,6 +19,7 @@ from entrepot.kernel import postgres
 from entrepot.kernel.access import Access
 from entrepot.kernel.config import Config, ConfigError
 from entrepot.kernel.ctx import NIL, SYSTEM, unit
+from entrepot.kernel.facade import WiringError
 from entrepot.kernel.house import House
 from entrepot.kernel.postgres import PostgresError
 from entrepot.kernel.topology import read_plan
@@ -103,7 +104,7 @@ def guarded(function: Callable[..., T]) -> Callable[..., T]:
             for wrong in _fields(refusal):
                 err.print(f"  {wrong['field']}: {wrong['problem']}")
             sys.exit(REFUSED)
-        except (ConfigError, PostgresError, FileNotFoundError, PermissionError) as error:
+        except (ConfigError, PostgresError, WiringError, FileNotFoundError, PermissionError) as error:
             err.print(str(error), style="red")
             sys.exit(FAILED)
 

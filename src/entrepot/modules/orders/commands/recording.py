@@ -21,7 +21,7 @@ class PosSale(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=T
     """A sale at a till. `client_id` is made by the till: one client id, one order, however often it is sent.
 
     `offline_at` says that the sale happened then, without connection: it is a fact, accepted even when the goods
-    were not there any more."""
+    were not there any more. With `receipt` the answer brings the receipt as a stored PDF."""
 
     lines: list[SaleLine]
     payments: list[SalePayment]
@@ -33,6 +33,7 @@ class PosSale(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=T
     warehouse_id: UUID | None = None
     currency: str | None = None
     offline_at: datetime | None = None
+    receipt: bool = False
     metadata: dict[str, Any] = {}
 
 

@@ -13,9 +13,12 @@ import msgspec
 from entrepot.kernel import numbers, status
 from entrepot.kernel.commands import command
 from entrepot.kernel.ctx import Again, Ctx
+from entrepot.kernel.db import extended
 from entrepot.modules.catalog.contract import Catalog, ProductKind, VariantCard
+from entrepot.modules.documents.contract import DocumentCard
 from entrepot.modules.identity.contract import Identity
 from entrepot.modules.inventory.contract import Inventory, Take, Taken, Want
+from entrepot.modules.orders.commands.receipts import print_receipt
 from entrepot.modules.orders.commands.recording import PosSale, Rung, Sale, completed, line_rows, order_row, shown
 from entrepot.modules.orders.queries import OrderShown, get_order
 from entrepot.modules.orders.rules import selling as rules
@@ -38,8 +41,14 @@ class Outcome(msgspec.Struct, frozen=True):
     shown: OrderShown | None = None
 
 
+class SoldOrder(OrderShown, frozen=True):
+    """The order of a sale, with its receipt when it was asked for."""
+
+    receipt: DocumentCard | None = None
+
+
 @command(needs="pos.sell")
-async def sell(ctx: Ctx, body: PosSale) -> OrderShown:
+async def sell(ctx: Ctx, body: PosSale) -> SoldOrder:
     """Sell, take the payment and the goods in one step, or refuse and leave nothing behind.
 
     Refuses with Conflict(available=...) when the goods are not there."""
@@ -47,7 +56,8 @@ async def sell(ctx: Ctx, body: PosSale) -> OrderShown:
     outcome = (await ring_up(ctx, [sale], alone=True))[0]
     if outcome.refusal is not None:
         raise outcome.refusal
-    return outcome.shown or await get_order(ctx, outcome.order_id)
+    found = outcome.shown or await get_order(ctx, outcome.order_id)
+    return extended(SoldOrder, found, receipt=await print_receipt(ctx, found.id) if body.receipt else None)
 
 
 def as_sale(ctx: Ctx, pos: PosSale, *, forced: bool) -> Sale:
