@@ -31,7 +31,7 @@ async def entries(connection: asyncpg.Connection) -> int:
     )
 
 
-async def until_booked(connection: asyncpg.Connection, wanted: int, *, patience: float = 120.0) -> float:
+async def until_booked(connection: asyncpg.Connection, wanted: int, *, patience: float = 60.0) -> float:
     """Wait until so many entries are committed, and say when that was."""
     deadline = time.monotonic() + patience
     while True:
@@ -40,8 +40,16 @@ async def until_booked(connection: asyncpg.Connection, wanted: int, *, patience:
         if found >= wanted:
             return now
         if now > deadline:
-            raise Wrong(f"only {found} of {wanted} journal entries after {patience:.0f} s")
+            raise Wrong(f"only {found} of {wanted} journal entries after {patience:.0f} s: {await _lost(connection)}")
         await asyncio.sleep(0.003)
+
+
+async def _lost(connection: asyncpg.Connection) -> list[str]:
+    """The events that should have made an entry and did not, and what their subscriptions say."""
+    lost = [str(dict(row)) for row in await connection.fetch(_LOST)]
+    parked = [str(dict(row)) for row in await connection.fetch("SELECT * FROM kernel.parked LIMIT 5")]
+    states = [str(dict(row)) for row in await connection.fetch(_STATES)] if lost else []
+    return lost + parked + states
 
 
 async def verify(system: System, shops: list[Shop], *, sold: int | None = None, proofs: int = 3) -> list[str]:
@@ -98,11 +106,24 @@ SELECT s.name FROM kernel.subscription s, kernel.event_seq q
 WHERE q.is_called AND NOT s.done @> q.last_value
 """
 
+_LOST = """
+SELECT e.seq, e.xid::text, e.name, e.at, e.tenant_id, e.data->>'movement_id' AS movement, e.subject FROM kernel.event e
+WHERE e.name IN ('order.completed', 'stock.consumed') AND NOT EXISTS (
+    SELECT 1 FROM accounting.journal_entry j WHERE j.tenant_id = e.tenant_id AND j.source_key =
+        CASE e.name WHEN 'order.completed' THEN 'sale:' || e.subject ELSE 'cost:' || (e.data->>'movement_id') END)
+ORDER BY e.seq LIMIT 5
+"""
+_STATES = """
+SELECT name, done::text, fence_seq, fence_xid, since, handled, updated_at FROM kernel.subscription
+WHERE name LIKE 'accounting.%'
+"""
+
+# Order numbers may have gaps but none can be there that was not given; entry numbers have none.
 # A sale has one entry that says what came in and one that says what the goods had cost; its payments are worth its
 # total, the entry moves that total, and what left the stock is what its lines say.
 _COUNTS = """
 WITH o AS MATERIALIZED (
-    SELECT tenant_id, id, entity_id, total FROM orders.sales_order WHERE tenant_id = ANY($1::uuid[])
+    SELECT tenant_id, id, entity_id, number, total FROM orders.sales_order WHERE tenant_id = ANY($1::uuid[])
 ), e AS MATERIALIZED (
     SELECT tenant_id, source_key, reference_id, total FROM accounting.journal_entry
     WHERE tenant_id = ANY($1::uuid[]) AND status = 'posted'
@@ -127,8 +148,9 @@ SELECT (SELECT count(*) FROM o) AS orders,
         WHERE e.total IS DISTINCT FROM o.total) AS unbooked,
        (SELECT count(*) FROM l FULL JOIN m ON m.tenant_id = l.tenant_id AND m.reference = l.order_id
         WHERE m.quantity IS DISTINCT FROM l.quantity) AS undelivered,
-       (SELECT count(*) FROM o) - (SELECT coalesce(sum(next - 1), 0) FROM kernel.number_series
-        WHERE tenant_id = ANY($1::uuid[]) AND document_type = 'order') AS order_numbers,
+       greatest(0, (SELECT count(DISTINCT (tenant_id, entity_id, number)) FROM o)
+        - (SELECT coalesce(sum(next - 1), 0) FROM kernel.number_series
+           WHERE tenant_id = ANY($1::uuid[]) AND document_type = 'order')) AS order_numbers,
        (SELECT count(*) FROM accounting.journal_entry WHERE tenant_id = ANY($1::uuid[]) AND number IS NOT NULL)
         - (SELECT coalesce(sum(next - 1), 0) FROM kernel.number_series
            WHERE tenant_id = ANY($1::uuid[]) AND document_type = 'journal_entry') AS entry_numbers
