@@ -46,8 +46,12 @@ class Watched(Relay):
 
 
 async def measure(run: Run) -> None:
+    with tempfile.TemporaryDirectory(prefix="entrepot-bench-") as folder:
+        await _measure(run, folder)
+
+
+async def _measure(run: Run, folder: str) -> None:
     many = 2_000 if run.quick else 20_000
-    folder = tempfile.mkdtemp(prefix="entrepot-bench-")
     config = configuration.load({}, home=folder, database_name="bench_events", secret="bench" * 10, log_level="warning")
     house, _ = await assembly.build(config, run.system.server, works=False)
     heard = 0
