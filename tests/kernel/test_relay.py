@@ -130,6 +130,33 @@ async def test_a_row_that_commits_late_is_waited_for(fresh: World) -> None:
     assert (len(bounds(state)), bounds(state)[0][0], state["fence_seq"]) == (1, 0, None)
 
 
+async def test_a_hole_below_what_is_done_counts_as_behind(fresh: World) -> None:
+    """A batch may end with a row that is newer than the newest number known when it began. A hole below that row has
+    no fence yet; if nobody rings when it fills, the watch must find it."""
+    house = fresh.house_of("trial")
+    tenant = (await fresh.tenant()).tenant
+    name = "trial.note_poke"
+    await tell(house, tenant, poked(new_id(), 1))
+    await house.relay.drain()
+    await house.relay.drain()
+    async with house.databases.main.connection() as connection:
+        assert name not in await positions.behind(connection)
+    [log] = await system(house, "SELECT max(seq) AS seq FROM kernel.event")
+    await system(
+        house,
+        "UPDATE kernel.subscription SET done = int8multirange(int8range(0, $2 - 1), int8range($2, $2 + 1)), "
+        "fence_seq = NULL, fence_xid = NULL, fence_at = NULL WHERE name = $1 RETURNING name",
+        name,
+        log["seq"],
+    )
+    async with house.databases.main.connection() as connection:
+        assert name in await positions.behind(connection)
+    await house.relay.drain()
+    await house.relay.drain()
+    [state] = await system(house, POSITION, name)
+    assert (len(bounds(state)), state["fence_seq"]) == (1, None)
+
+
 async def test_gaps_of_rolled_back_rows_close_and_positions_stay_small(fresh: World) -> None:
     house = fresh.house_of("trial")
     tenant = (await fresh.tenant()).tenant

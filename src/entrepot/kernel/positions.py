@@ -199,6 +199,6 @@ ON CONFLICT DO NOTHING
 _BEHIND = """
 SELECT s.name FROM kernel.subscription s, kernel.event_seq q
 WHERE NOT s.paused AND (
-    s.fence_seq IS NOT NULL OR (q.is_called AND NOT s.done @> q.last_value)
+    s.fence_seq IS NOT NULL OR (q.is_called AND NOT s.done @> int8range(0, q.last_value + 1))
     OR EXISTS (SELECT 1 FROM kernel.parked p WHERE p.subscription = s.name AND p.next_at <= now()))
 """
