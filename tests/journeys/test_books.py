@@ -6,6 +6,7 @@ import asyncpg
 import pytest
 
 from entrepot.pure.ids import new_id
+from tests.journeys.shop import product, sale
 
 ENTRY = """
 INSERT INTO accounting.journal_entry (id, number, entity_id, date, kind, status, description, currency, total)
@@ -242,3 +243,40 @@ async def test_the_chart_keeps_its_shape(house_world):
     on_header = [{"account": "6", "debit": "1"}, {"account": "1000", "credit": "1"}]
     problem = await shop.refused("POST", "/accounting/journal-entries", {**body, "lines": on_header}, status=422)
     assert problem["fields"][0]["problem"] == "6 is a header and takes no postings"
+
+
+async def test_sales_of_two_companies_in_one_batch_reach_each_its_own_accounts(house_world):
+    shop = await house_world.tenant()
+    await product(shop, stock="10", cost="1.00")
+    other = await shop.post("/business-entities", {"code": "TWO", "name": "Two"}, status=201)
+    await house_world.settle()
+    there = {"x-business-entity": "TWO"}
+    stock = {"sku": "COFFEE", "quantity": "10", "reason": "opening", "unit_cost": "2.00"}
+    await shop.post("/inventory/adjust", stock, headers=there)
+    await house_world.settle()
+    own = {"value": {"revenue": "4900", "cogs": "5100"}, "level": "entity", "owner_id": other["id"]}
+    await shop.put("/settings/accounting.parts", own)
+    first = await shop.post("/orders/pos", sale(("COFFEE", "2")), status=201)
+    await shop.post("/orders/pos", sale(("COFFEE", "3")), status=201, headers=there)
+    await house_world.settle()
+    found = {}
+    for entity in (first["entity_id"], other["id"]):
+        rows = await shop.get(f"/accounting/reports/trial-balance?entity={entity}")
+        found[entity] = {row["code"]: (row["debit"], row["credit"]) for row in rows}
+    assert found == {
+        first["entity_id"]: {
+            "1020": ("5.00", "0"),
+            "1300": ("8.00", "0"),
+            "2200": ("0", "0.87"),
+            "4000": ("0", "4.13"),
+            "5000": ("2.00", "0"),
+            "5100": ("0", "10.00"),
+        },
+        other["id"]: {
+            "1020": ("7.50", "0"),
+            "1300": ("14.00", "0"),
+            "2200": ("0", "1.30"),
+            "4900": ("0", "6.20"),
+            "5100": ("0", "14.00"),
+        },
+    }

@@ -56,10 +56,6 @@ def integer(**options: Any) -> Col[int]:
     return _column(sa.BigInteger(), **{"nullable": False, **options})
 
 
-def integer_or_none(**options: Any) -> Col[int | None]:
-    return _column(sa.BigInteger(), **{"nullable": True, **options})
-
-
 def decimal(**options: Any) -> Col[Decimal]:
     """An exact number that keeps the decimals it was given: 1190.00 stays 1190.00."""
     return _column(sa.Numeric(), **{"nullable": False, **options})

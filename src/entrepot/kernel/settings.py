@@ -73,9 +73,9 @@ class Settings:
                 return Won(key, msgspec.convert(found, declared.kind, strict=False), level)
         return Won(key, declared.default, "default")
 
-    async def zone(self, ctx: Ctx) -> ZoneInfo:
+    async def zone(self, ctx: Ctx, *, entity_id: UUID | None = None) -> ZoneInfo:
         """The time zone in which the business entity's days begin and end."""
-        return ZoneInfo(await self.value(ctx, "platform.timezone"))
+        return ZoneInfo(await self.value(ctx, "platform.timezone", entity_id=entity_id))
 
     def declared(self, key: str) -> Setting:
         found = self.catalogue.settings.get(key)
