@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from decimal import Decimal
+from uuid import UUID
 
 import pytest
 
+from entrepot.modules.inventory.commands.taking import put_back
 from tests.journeys.shop import on_hand, product, sale, trial
 
 
@@ -114,3 +116,20 @@ async def test_stock_is_taken_once_per_reference(world):
     assert await on_hand(shop, "COFFEE") == 3
     found = await shop.post("/inventory/check-availability", {"skus": ["COFFEE", "NOPE"]})
     assert [(f["sku"], f["available"]) for f in found] == [("COFFEE", "3"), ("NOPE", "0")]
+
+
+async def test_goods_move_in_the_books_of_who_owns_the_warehouse(house_world):
+    """Also where nobody is at work in that company: a job that brings goods back has no company of its own."""
+    shop = await house_world.tenant()
+    await product(shop, stock="10", cost="1.00")
+    body = {"reference": "01890000-0000-7000-8000-000000000003", "lines": [{"sku": "COFFEE", "quantity": "4"}]}
+    await shop.post("/inventory/deduct", body)
+    async with house_world.unit(shop.tenant, "inventory") as ctx:
+        await put_back(ctx, UUID(body["reference"]))
+    assert await trial(shop) == {"1300": Decimal("10.00"), "5100": Decimal("-10.00")}
+    entity = (await shop.get("/business-entities"))[0]["id"]
+    entries = await shop.get("/accounting/journal-entries")
+    assert {entry["entity_id"] for entry in entries} == {entity}
+    assert len(entries) == 3
+    problem = await shop.refused("POST", "/inventory/deduct", {**body, "warehouse_id": body["reference"]}, status=404)
+    assert problem["what"] == "warehouse"

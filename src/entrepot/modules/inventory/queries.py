@@ -144,6 +144,15 @@ async def check_availability(ctx: Ctx, skus: list[str], warehouse_id: UUID | Non
     return await available(ctx, warehouse_id or await default_warehouse(ctx, ctx.entity_id), skus[:1000])
 
 
+async def owner_of(ctx: Ctx, warehouse_id: UUID) -> UUID:
+    """The business entity whose goods a warehouse holds, and in whose books they move; NotFound for no warehouse."""
+
+    async def ask() -> UUID:
+        return (await get_warehouse(ctx, warehouse_id)).entity_id
+
+    return await ctx.recall(("owner", warehouse_id), ask)
+
+
 async def levels_equal_ledger(ctx: Ctx) -> list[str]:
     """Every level that differs from the sum of its ledger lines; there must never be one."""
     rows = await ctx.connection.fetch(_DIFFERENCES)

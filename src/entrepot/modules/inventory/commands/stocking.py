@@ -15,7 +15,7 @@ from entrepot.modules.inventory import rules
 from entrepot.modules.inventory.commands.taking import _HOLD, _MAKE_LEVELS, not_enough
 from entrepot.modules.inventory.contract import Available, Cost, Want
 from entrepot.modules.inventory.events import Moved, StockAdjusted, StockCounted, StockReceived, StockTransferred
-from entrepot.modules.inventory.queries import ShortageShown, default_warehouse, get_warehouse
+from entrepot.modules.inventory.queries import ShortageShown, default_warehouse, get_warehouse, owner_of
 from entrepot.modules.inventory.tables import Shortage, StockCount, StockMove, Warehouse
 from entrepot.pure.errors import Conflict, Invalid
 from entrepot.pure.ids import new_id
@@ -50,7 +50,7 @@ async def receive(ctx: Ctx, reference: UUID, warehouse_id: UUID, goods: list[Cos
             at=at or ctx.now,
             reference=reference,
             warehouse_id=warehouse_id,
-            entity_id=ctx.entity_id,
+            entity_id=await owner_of(ctx, warehouse_id),
             lines=[Moved(c.sku, c.quantity, c.value) for c in goods],
         )
     )
@@ -88,7 +88,7 @@ async def adjust_stock(
             at=ctx.now,
             reference=reference,
             warehouse_id=warehouse_id,
-            entity_id=ctx.entity_id,
+            entity_id=await owner_of(ctx, warehouse_id),
             lines=[Moved(sku, quantity, value)],
             reason=reason,
         )
@@ -114,7 +114,7 @@ async def count_stock(ctx: Ctx, sku: str, counted: NonNegativeQuantity, warehous
                 at=ctx.now,
                 reference=count_id,
                 warehouse_id=warehouse_id,
-                entity_id=ctx.entity_id,
+                entity_id=await owner_of(ctx, warehouse_id),
                 lines=[Moved(sku, difference, value)],
                 reason="count",
             )

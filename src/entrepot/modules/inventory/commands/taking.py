@@ -19,7 +19,7 @@ from entrepot.modules.inventory.events import (
     StockOversold,
     StockReturned,
 )
-from entrepot.modules.inventory.queries import default_warehouse
+from entrepot.modules.inventory.queries import default_warehouse, owner_of
 from entrepot.modules.inventory.tables import Confirmation, Shortage
 from entrepot.pure.errors import Conflict
 from entrepot.pure.ids import new_id
@@ -41,6 +41,7 @@ async def deduct(ctx: Ctx, reference: UUID, warehouse_id: UUID, wants: list[Want
 
 
 async def deduct_many(ctx: Ctx, batch: UUID, warehouse_id: UUID, takes: list[Take]) -> list[Taken]:
+    owner = await owner_of(ctx, warehouse_id)
     levels, thresholds = await _hold_levels(ctx, warehouse_id, takes)
     # Asked after the locks: of two tellings at once the second sees what the first took.
     before = await _taken_already(ctx, [take.reference for take in takes])
@@ -49,7 +50,7 @@ async def deduct_many(ctx: Ctx, batch: UUID, warehouse_id: UUID, takes: list[Tak
     outcomes, issues = rules.give_out(levels, fresh)
     if issues:
         await _write_out(ctx, warehouse_id, levels, issues)
-        _tell(ctx, warehouse_id, fresh, outcomes)
+        _tell(ctx, warehouse_id, owner, fresh, outcomes)
         await _tell_levels(ctx, warehouse_id, levels, start, thresholds, issues)
     made = {outcome.reference: outcome for outcome in outcomes}
     return [before.get(take.reference) or made[take.reference] for take in takes]
@@ -68,7 +69,7 @@ async def put_back(ctx: Ctx, reference: UUID) -> None:
                 at=ctx.now,
                 reference=reference,
                 warehouse_id=warehouse_id,
-                entity_id=ctx.entity_id,
+                entity_id=await owner_of(ctx, warehouse_id),
                 lines=lines,
             )
         )
@@ -135,7 +136,7 @@ async def _write_out(
     )
 
 
-def _tell(ctx: Ctx, warehouse_id: UUID, takes: Sequence[Take], outcomes: Sequence[Taken]) -> None:
+def _tell(ctx: Ctx, warehouse_id: UUID, owner: UUID, takes: Sequence[Take], outcomes: Sequence[Taken]) -> None:
     for take, outcome in zip(takes, outcomes, strict=True):
         if outcome.costs:
             ctx.emit(
@@ -144,7 +145,7 @@ def _tell(ctx: Ctx, warehouse_id: UUID, takes: Sequence[Take], outcomes: Sequenc
                     at=take.at or ctx.now,
                     reference=outcome.reference,
                     warehouse_id=warehouse_id,
-                    entity_id=ctx.entity_id,
+                    entity_id=owner,
                     lines=[Moved(c.sku, c.quantity, c.value) for c in outcome.costs],
                 )
             )
