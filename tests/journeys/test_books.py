@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncpg
 import pytest
 
+from entrepot.modules.accounting.commands import posting
 from entrepot.pure.ids import new_id
 from tests.journeys.shop import product, sale
 
@@ -280,3 +281,15 @@ async def test_sales_of_two_companies_in_one_batch_reach_each_its_own_accounts(h
             "5100": ("0", "14.00"),
         },
     }
+
+
+async def test_what_was_posted_before_is_found_by_its_key_while_the_planner_knows_of_no_entry(house_world):
+    """A plan made while the ledger was empty reads no more of it when it is long."""
+    shop = await house_world.tenant()
+    async with shop.world.unit(shop.tenant, "accounting") as ctx:
+        await ctx.run("SET LOCAL plan_cache_mode = force_generic_plan")
+        await ctx.run(f"PREPARE known(text[]) AS {posting._KNOWN}")
+        plan = "\n".join(row[0] for row in await ctx.connection.fetch("EXPLAIN EXECUTE known('{a,b}')"))
+        await ctx.run("DEALLOCATE known")
+    assert "using journal_entry_source_key_key" in plan
+    assert "(source_key = asked.asked)" in plan.split("Index Cond: ")[1]

@@ -112,6 +112,8 @@ _WATCHER = "import os, sys; sys.stdin.read(); os.kill(int(sys.argv[1]), 2)"
 # fsync and synchronous_commit are not here: their default, on, is the promise that a paid order stays paid.
 _SETTINGS = {
     "shared_buffers": "256MB",
+    # A young database learns within seconds, not a minute, that its tables are no longer empty.
+    "autovacuum_naptime": "10s",
     "max_connections": "100",
     "max_wal_size": "2GB",
     "checkpoint_timeout": "15min",

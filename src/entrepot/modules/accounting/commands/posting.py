@@ -111,7 +111,7 @@ async def post_many(ctx: Ctx, drafts: Sequence[Draft]) -> int:
     known = {
         row["source_key"]
         for row in await ctx.connection.fetch(
-            "SELECT source_key FROM accounting.journal_entry WHERE source_key = ANY($1)",
+            _KNOWN,
             [draft.source_key for draft in drafts if draft.source_key],
         )
     }
@@ -279,6 +279,11 @@ async def _keep_balances(ctx: Ctx, entries: Sequence[tuple[UUID, Draft]], accoun
     )
 
 
+# Key by key, not `= ANY`: as long as the planner knows of only a few entries it would read all there are.
+_KNOWN = """
+SELECT e.source_key FROM unnest($1::text[]) AS asked,
+LATERAL (SELECT source_key FROM accounting.journal_entry WHERE source_key = asked LIMIT 1) e
+"""
 _PERIODS = """
 SELECT p.entity_id, p.year, p.month, p.state FROM accounting.period p
 JOIN unnest($1::uuid[], $2::bigint[], $3::bigint[]) AS u(entity_id, year, month)
