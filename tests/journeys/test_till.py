@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from decimal import Decimal
+from uuid import uuid4
 
 from tests.journeys.shop import everything, on_hand, product, sale, trial
 
@@ -86,3 +87,21 @@ async def test_goods_that_come_back_undo_exactly_their_part_of_the_sale(world):
         "-7.50",
         "0.00",
     )
+
+
+async def test_a_sale_and_a_return_keep_the_shift_they_were_made_in(world):
+    shop = await world.tenant()
+    await product(shop)
+    shift = str(uuid4())
+    order = await shop.post("/orders/pos", sale(("COFFEE", "2"), shift_id=shift), status=201)
+    assert order["shift_id"] == shift
+    back = {"lines": [{"position": 1, "quantity": "1"}], "shift_id": shift}
+    credit = await shop.post(f"/orders/pos/{order['id']}/return", back, status=201)
+    (synced,) = await shop.post("/orders/pos/sync", {"sales": [sale(("COFFEE", "1"), shift_id=shift, client_id="x")]})
+    alone = await shop.post("/orders/pos", sale(("COFFEE", "1")), status=201)
+    assert {row["id"] for row in await shop.get(f"/orders?shift_id={shift}")} == {
+        order["id"],
+        credit["id"],
+        synced["order_id"],
+    }
+    assert (await shop.get(f"/orders/{alone['id']}"))["shift_id"] is None

@@ -59,6 +59,7 @@ class OrderHead(msgspec.Struct, frozen=True):
     store_id: str | None
     terminal_id: str | None
     cashier_id: str | None
+    shift_id: UUID | None
     currency: str
     subtotal: Money
     tax_total: Money
@@ -101,6 +102,7 @@ class OrderRow(msgspec.Struct, frozen=True):
     store_id: str | None
     terminal_id: str | None
     cashier_id: str | None
+    shift_id: UUID | None
     total: Money
     currency: str
     payment_status: str

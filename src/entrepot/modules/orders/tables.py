@@ -35,6 +35,7 @@ class Order(Extensible, table="sales_order", schema="orders", entity="order"):
     store_id = text_or_none()
     terminal_id = text_or_none()
     cashier_id = text_or_none()
+    shift_id = uuid_or_none()
     currency = text()
     subtotal = decimal()
     tax_total = decimal()
@@ -64,6 +65,7 @@ class Order(Extensible, table="sales_order", schema="orders", entity="order"):
         index("channel", "state"),
         index("customer_id", where="customer_id IS NOT NULL"),
         index("original_id", where="original_id IS NOT NULL"),
+        index("shift_id", "created_at", where="shift_id IS NOT NULL"),
     )
 
 

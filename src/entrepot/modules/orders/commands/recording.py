@@ -29,6 +29,7 @@ class PosSale(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=T
     store_id: str | None = None
     terminal_id: str | None = None
     cashier_id: str | None = None
+    shift_id: UUID | None = None
     customer_id: UUID | None = None
     warehouse_id: UUID | None = None
     currency: str | None = None
@@ -98,6 +99,7 @@ def order_row(ctx: Ctx, one: Rung, number: str) -> dict[str, Any]:
         "store_id": pos.store_id,
         "terminal_id": pos.terminal_id,
         "cashier_id": pos.cashier_id,
+        "shift_id": pos.shift_id,
         "currency": one.currency,
         "subtotal": priced.subtotal,
         "tax_total": priced.tax_total,

@@ -30,6 +30,7 @@ class PosReturn(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields
     client_id: str | None = None
     terminal_id: str | None = None
     cashier_id: str | None = None
+    shift_id: UUID | None = None
     reason: str = ""
 
 
@@ -83,6 +84,7 @@ async def return_sale(ctx: Ctx, order_id: UUID, body: PosReturn) -> OrderShown:
         "store_id": sale.store_id,
         "terminal_id": body.terminal_id or sale.terminal_id,
         "cashier_id": body.cashier_id,
+        "shift_id": body.shift_id,
         "currency": sale.currency,
         "subtotal": subtotal,
         "tax_total": tax_total,
