@@ -133,7 +133,7 @@ def main() -> None:
             await house.start()
             arm()
             Killer.left = kill_after
-            for name in ("accounting.post_sales", "accounting.post_cost_of_goods"):
+            for name in ("accounting.keep_books",):
                 while await house.relay.step(house.databases.main, house.relay.reactions[name], wait=True):
                     pass
             Killer.left = None

@@ -16,6 +16,17 @@ import sqlalchemy as sa
 from entrepot.kernel import db
 from entrepot.kernel.database import Connection, Database
 from entrepot.kernel.log import Pending
+from entrepot.kernel.origins import (
+    NIL,
+    NOBODY_ELSE,
+    SYSTEM,
+    Actor,
+    Caller,
+    Origin,
+    begin_sql,
+    context_sql,
+    settings_sql,
+)
 from entrepot.pure.errors import Conflict, Denied, NotFound, Refusal
 from entrepot.pure.events import Event
 from entrepot.pure.facade import Facade
@@ -27,37 +38,21 @@ if TYPE_CHECKING:
 S = TypeVar("S")
 F = TypeVar("F", bound=Facade)
 
-NIL = UUID(int=0)
-
-
-class Actor(msgspec.Struct, frozen=True):
-    """Who acts: a person, an API key, or the house itself (which may do everything a reaction or job must)."""
-
-    id: UUID = NIL
-    name: str = "system"
-    kind: str = "system"
-    permissions: frozenset[str] = frozenset()
-    locale: str = "en"
-    entities: frozenset[UUID] | None = None
-
-    def may(self, permission: str) -> bool:
-        """Bundles: `sales.*` grants every permission of sales, `*` everything."""
-        if self.kind == "system" or permission in self.permissions or "*" in self.permissions:
-            return True
-        return f"{permission.split('.', 1)[0]}.*" in self.permissions
-
-
-SYSTEM = Actor()
-
-
-class Caller(msgspec.Struct, frozen=True):
-    """Where a request came from, for the audit trail and the logs."""
-
-    request_id: str = ""
-    address: str = ""
-    agent: str = ""
-    correlation: str = ""
-    causation: str = ""
+__all__ = [
+    "NIL",
+    "SYSTEM",
+    "Actor",
+    "Again",
+    "Caller",
+    "Ctx",
+    "Origin",
+    "begin_sql",
+    "refusal_of",
+    "settings_sql",
+    "switch",
+    "unit",
+    "utc_now",
+]
 
 
 class Again(Exception):
@@ -78,7 +73,7 @@ class Ctx:
         "entity_id",
         "house",
         "locale",
-        "memo",
+        "origins",
         "pending",
         "preview",
         "tenant_id",
@@ -107,7 +102,7 @@ class Ctx:
         self.locale = locale or actor.locale
         self.preview = preview
         self.pending: list[Pending] = []
-        self.memo: dict[Any, Any] = {}
+        self.origins: Mapping[str, Origin] = NOBODY_ELSE
         self._now: datetime | None = None
         self._spoiled: Refusal | None = None
         self._far: list[tuple[type[Facade], str, UUID]] = []
@@ -128,6 +123,20 @@ class Ctx:
         """Refuses with Denied(missing=...) when the actor lacks the permission."""
         if not self.actor.may(permission):
             raise Denied("you need the permission {missing} for this", missing=permission)
+
+    def origin(self, reference: UUID | str) -> Origin:
+        """Whose work it is what concerns this reference: the unit's own, unless it acts for several at once."""
+        if self.origins:
+            found = self.origins.get(str(reference))
+            if found is not None:
+                return found
+        return Origin(self.actor, self.caller)
+
+    async def act_for(self, origins: Mapping[UUID, Origin]) -> None:
+        """From here on what concerns one of these references is the work of its own origin: the audit trail, the status
+        history and the events say so."""
+        self.origins = {str(reference): origin for reference, origin in origins.items()}
+        await self.connection.execute(context_sql(self.actor, self.caller, self.origins))
 
     async def recall(self, key: Any, ask: Callable[[], Awaitable[S]]) -> S:
         """What `ask` answers, remembered for a few seconds; for master data only. In a preview nothing is remembered,
@@ -236,9 +245,11 @@ class Ctx:
 
     # ── telling and asking others ──
 
-    def emit(self, event: Event, *, entity_id: UUID | None = None) -> None:
-        """Write an event to the log in this transaction; it is handled after the commit."""
-        self.pending.append(Pending(new_id(), event, entity_id or self.entity_id, self.caller))
+    def emit(self, event: Event, *, entity_id: UUID | None = None, about: UUID | None = None) -> None:
+        """Write an event to the log in this transaction; it is handled after the commit. `about` is the reference whose
+        origin caused it, where that is not the event's own subject."""
+        origin = self.origin(about or event.subject)
+        self.pending.append(Pending(new_id(), event, entity_id or self.entity_id, origin))
 
     def of(self, facade: type[F]) -> F:
         """The facade of another module, near or far."""
@@ -306,7 +317,7 @@ async def unit(
     locale: str | None = None,
     preview: bool = False,
     read_only: bool = False,
-    lock: int | None = None,
+    locks: Sequence[int] = (),
     database: Database | None = None,
 ) -> AsyncIterator[Ctx]:
     """One request, message or job: one tenant, one transaction. Commits at the end, or leaves nothing behind.
@@ -328,7 +339,8 @@ async def unit(
         begin = begin_sql(tenant_id, actor, ctx.caller, read_only=read_only)
         if preview:
             begin += "; SET LOCAL app.preview = 'on'"
-        if lock is not None:
+        # In the order of their numbers, so that no two units wait for each other.
+        for lock in sorted(set(locks)):
             begin += f"; SELECT pg_advisory_xact_lock({lock:d})"
         await connection.execute(begin)
         try:
@@ -353,35 +365,22 @@ async def unit(
         house.relay.wake(database, {each.event.event_name for each in ctx.pending})
 
 
-async def switch(ctx: Ctx, tenant_id: UUID, actor: Actor = SYSTEM, caller: Caller | None = None) -> None:
+async def switch(
+    ctx: Ctx,
+    tenant_id: UUID,
+    actor: Actor = SYSTEM,
+    caller: Caller | None = None,
+    origins: Mapping[str, Origin] = NOBODY_ELSE,
+) -> None:
     """Let a unit of the house itself (relay, jobs) go on as another tenant of the same database."""
     ctx.tenant_id = tenant_id
     ctx.actor = actor
     ctx.caller = caller or Caller()
     ctx.entity_id = NIL
-    ctx.memo.clear()
+    ctx.origins = origins
     # What the database checks at the end of a transaction it must check now, while it sees this tenant's rows.
     checked = "SET CONSTRAINTS ALL IMMEDIATE; SET CONSTRAINTS ALL DEFERRED; RESET ROLE; "
-    await ctx.connection.execute(checked + settings_sql(tenant_id, actor, ctx.caller))
-
-
-def begin_sql(tenant_id: UUID, actor: Actor, caller: Caller, *, read_only: bool = False) -> str:
-    """BEGIN and the settings that policies and the audit trail read, in one round trip."""
-    return ("BEGIN READ ONLY; " if read_only else "BEGIN; ") + settings_sql(tenant_id, actor, caller)
-
-
-def settings_sql(tenant_id: UUID, actor: Actor, caller: Caller) -> str:
-    facts = {
-        "actor": str(actor.id),
-        "name": actor.name,
-        "kind": actor.kind,
-        "address": caller.address,
-        "agent": caller.agent[:300],
-        "request": caller.request_id[:100],
-        "correlation": caller.correlation[:100],
-    }
-    context = msgspec.json.encode(facts).decode().replace("'", "''")
-    return f"SET LOCAL app.tenant = '{UUID(int=tenant_id.int)}'; SET LOCAL app.context = '{context}'"
+    await ctx.connection.execute(checked + settings_sql(tenant_id, actor, ctx.caller, origins))
 
 
 async def _commit(connection: Connection) -> None:

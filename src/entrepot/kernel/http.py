@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-import hashlib
+import contextlib
 import re
 import time
 from collections.abc import Awaitable, Callable
+from functools import partial
 from typing import TYPE_CHECKING, Any
 from uuid import UUID
 
@@ -18,7 +19,7 @@ from starlette.responses import Response
 from entrepot.kernel import facade, idempotency
 from entrepot.kernel.access import Access, Principal, PrincipalCache, throttle
 from entrepot.kernel.commands import describe
-from entrepot.kernel.ctx import NIL, SYSTEM, Ctx, unit
+from entrepot.kernel.ctx import NIL, SYSTEM, Actor, Ctx, Origin, unit
 from entrepot.kernel.exchange import (
     AGAIN,
     BASE,
@@ -47,6 +48,8 @@ from entrepot.kernel.paths import Tree
 from entrepot.kernel.preview import Preview, previewed
 from entrepot.kernel.routes import Route
 from entrepot.kernel.sheets import SHEETS
+from entrepot.kernel.together import Answer, Asked, Together
+from entrepot.kernel.together import Request as Gathered
 from entrepot.pure.errors import (
     Conflict,
     Denied,
@@ -205,6 +208,9 @@ class Endpoint:
         self.whole = bool(described and list(described.parameters)[-1:] == ["body"])
         self.path_kinds = {n: described.parameters.get(n, str) for n in route.parameters} if described else {}
         self.then = describe(route.then) if route.then else None
+        # Only where every neighbour shares the transaction: elsewhere each request tells its neighbours by itself.
+        near = route.together is not None and not web.house.topology.far
+        self.together = Together(web.house, route.together, route.status) if route.together and near else None
 
     async def __call__(self, exchange: Exchange) -> None:
         web, route = self.web, self.route
@@ -231,18 +237,22 @@ class Endpoint:
     def _unit(self, exchange: Exchange, principal: Principal | None, **options: Any) -> Any:
         if principal is None:
             return unit(self.house, NIL, SYSTEM, caller=exchange.caller, locale=exchange.locale, **options)
-        actor = principal.actor()
-        if self.route.needs != "any" and not actor.may(self.route.needs):
-            raise Denied("you need the permission {missing} for this", missing=self.route.needs)
         return unit(
             self.house,
             principal.tenant_id,
-            actor,
+            self._actor(principal),
             entity_id=entity_of(exchange, principal),
             caller=exchange.caller,
             locale=exchange.locale,
             **options,
         )
+
+    def _actor(self, principal: Principal) -> Actor:
+        """Who asks; refuses with Denied who may not."""
+        actor = principal.actor()
+        if self.route.needs != "any" and not actor.may(self.route.needs):
+            raise Denied("you need the permission {missing} for this", missing=self.route.needs)
+        return actor
 
     def _path_values(self, exchange: Exchange) -> dict[str, Any]:
         values: dict[str, Any] = dict(self.route.fixed)
@@ -333,37 +343,32 @@ class Endpoint:
         key = exchange.header("idempotency-key") if exchange.method == "POST" and not preview else ""
         if len(key) > 200:
             raise Invalid.field("Idempotency-Key", "must be at most {most} characters", most=200)
-        attempt = 0
-        while True:
-            attempt += 1
-            try:
-                status, headers, body = await self._run(exchange, principal, values, raw, key, preview)
-                break
-            except AGAIN:
-                # Two units wanted the same rows in a different order; the database chose this one to give way.
-                if attempt == RETRIES:
-                    raise Conflict("too many people are changing this at once; try again") from None
-        await exchange.send(status, headers, body)
+        if principal is None:
+            result = await self.function(self.house, exchange.caller, **values)
+            await exchange.send(self.route.status, [(b"content-type", JSON)], encode({"data": result}))
+            return
+        fingerprint = idempotency.fingerprint_of(exchange.path, raw) if key else b""
+        alone = partial(_tried, partial(self._run, exchange, principal, values, key, fingerprint, preview))
+        if self.together is None or preview or (self.route.apart is not None and self.route.apart(values["body"])):
+            answer = await alone()
+        else:
+            asked = Asked(values["body"], Origin(self._actor(principal), exchange.caller))
+            group = (principal.tenant_id, entity_of(exchange, principal))
+            answer = await self.together.answer(group, Gathered(principal.tenant_id, asked, key, fingerprint), alone)
+        await exchange.send(*answer)
 
     async def _run(
         self,
         exchange: Exchange,
-        principal: Principal | None,
+        principal: Principal,
         values: dict[str, Any],
-        raw: bytes,
         key: str,
+        fingerprint: bytes,
         preview: bool,
-    ) -> tuple[int, Headers, bytes]:
-        fingerprint = b""
-        lock: int | None = None
-        if key and principal is not None:
-            fingerprint = hashlib.sha256(b"\0".join((exchange.path.encode(), raw))).digest()
-            lock = idempotency.lock_of(principal.tenant_id, key)
-        if principal is None:
-            result = await self.function(self.house, exchange.caller, **values)
-            return self.route.status, [(b"content-type", JSON)], encode({"data": result})
-        async with self._unit(exchange, principal, preview=preview, lock=lock) as ctx:
-            if lock is not None:
+    ) -> Answer:
+        locks = [idempotency.lock_of(principal.tenant_id, key)] if key else []
+        async with self._unit(exchange, principal, preview=preview, locks=locks) as ctx:
+            if key:
                 kept = await idempotency.kept(ctx, key, fingerprint)
                 if kept is not None:
                     return kept.status, [(b"content-type", JSON), (b"idempotent-replay", b"true")], kept.body
@@ -379,7 +384,7 @@ class Endpoint:
                 content = {"data": await previewed(effects, result)}
             body = encode(content)
             status = 200 if preview else self.route.status
-            if lock is not None:
+            if key:
                 await idempotency.keep(ctx, key, fingerprint, status, body)
         return status, [(b"content-type", JSON), *etag(result)], body
 
@@ -418,6 +423,14 @@ class Endpoint:
         if self.check is not None:
             self.check(body)
         return {"body": body} if self.whole else {name: getattr(body, name) for name in self.fields}
+
+
+async def _tried(run: Callable[[], Awaitable[Answer]]) -> Answer:
+    """The answer of a unit, tried again when the database made it give way to another that wanted the same rows."""
+    for _ in range(RETRIES):
+        with contextlib.suppress(*AGAIN):
+            return await run()
+    raise Conflict("too many people are changing this at once; try again")
 
 
 def decode_body(decoder: Any, raw: bytes) -> Any:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Sequence
 from datetime import timedelta
 from typing import NamedTuple
 from uuid import UUID
@@ -14,8 +15,22 @@ KEPT_FOR = timedelta(hours=24)
 
 
 class Kept(NamedTuple):
+    """An answer that was given, and to what."""
+
+    fingerprint: bytes
     status: int
     body: bytes
+
+    def for_the_same(self, fingerprint: bytes) -> Kept:
+        """This answer; refuses with Invalid when another body earned it."""
+        if self.fingerprint != fingerprint:
+            raise Invalid.field("Idempotency-Key", "this key was used for another request")
+        return self
+
+
+def fingerprint_of(path: str, raw: bytes) -> bytes:
+    """What tells one request from another under the same key."""
+    return hashlib.sha256(b"\0".join((path.encode(), raw))).digest()
 
 
 def lock_of(tenant: UUID, key: str) -> int:
@@ -26,27 +41,29 @@ def lock_of(tenant: UUID, key: str) -> int:
 
 async def kept(ctx: Ctx, key: str, fingerprint: bytes) -> Kept | None:
     """The first answer, if there was one. Refuses with Invalid a key that came with another body before."""
-    row = await ctx.connection.fetchrow(
-        "SELECT fingerprint, status, body FROM kernel.idempotency WHERE key = $1 AND created_at > $2",
-        key,
-        ctx.now - KEPT_FOR,
-    )
-    if row is None:
-        return None
-    if row["fingerprint"] != fingerprint:
-        raise Invalid.field("Idempotency-Key", "this key was used for another request")
-    return Kept(row["status"], row["body"])
+    found = (await kept_many(ctx, [key])).get(key)
+    return None if found is None else found.for_the_same(fingerprint)
+
+
+async def kept_many(ctx: Ctx, keys: Sequence[str]) -> dict[str, Kept]:
+    """The answers that were given under these keys."""
+    rows = await ctx.connection.fetch(_KEPT, keys, ctx.now - KEPT_FOR)
+    return {row["key"]: Kept(row["fingerprint"], row["status"], row["body"]) for row in rows}
 
 
 async def keep(ctx: Ctx, key: str, fingerprint: bytes, status: int, body: bytes) -> None:
     """Remember the answer in the transaction that earned it. A refusal leaves nothing, so it is judged anew."""
+    await keep_many(ctx, {key: Kept(fingerprint, status, body)})
+
+
+async def keep_many(ctx: Ctx, answers: dict[str, Kept]) -> None:
+    """Remember many answers with one statement."""
     await ctx.connection.execute(
-        "INSERT INTO kernel.idempotency (key, fingerprint, status, body, created_at) VALUES ($1, $2, $3, $4, $5) "
-        "ON CONFLICT (tenant_id, key) DO UPDATE SET fingerprint = $2, status = $3, body = $4, created_at = $5",
-        key,
-        fingerprint,
-        status,
-        body,
+        _KEEP,
+        list(answers),
+        [answer.fingerprint for answer in answers.values()],
+        [answer.status for answer in answers.values()],
+        [answer.body for answer in answers.values()],
         ctx.now,
     )
 
@@ -54,3 +71,13 @@ async def keep(ctx: Ctx, key: str, fingerprint: bytes, status: int, body: bytes)
 async def forget_old(ctx: Ctx) -> int:
     """Delete what nobody may repeat any more; a daily job."""
     return await ctx.run("DELETE FROM kernel.idempotency WHERE created_at < $1", ctx.now - KEPT_FOR)
+
+
+_KEPT = "SELECT key, fingerprint, status, body FROM kernel.idempotency WHERE key = ANY($1) AND created_at > $2"
+_KEEP = """
+INSERT INTO kernel.idempotency (key, fingerprint, status, body, created_at)
+SELECT u.*, $5 FROM unnest($1::text[], $2::bytea[], $3::smallint[], $4::bytea[]) AS u
+ON CONFLICT (tenant_id, key)
+DO UPDATE SET fingerprint = excluded.fingerprint, status = excluded.status, body = excluded.body,
+              created_at = excluded.created_at
+"""

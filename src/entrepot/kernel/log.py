@@ -15,8 +15,9 @@ from entrepot.pure.errors import NotFound
 from entrepot.pure.events import Envelope, Event
 
 if TYPE_CHECKING:
-    from entrepot.kernel.ctx import Caller, Ctx
+    from entrepot.kernel.ctx import Ctx
     from entrepot.kernel.database import Connection, Database
+    from entrepot.kernel.origins import Origin
 
 Heard = Callable[[Collection[str]], object]
 
@@ -25,19 +26,20 @@ MOST_PAYLOAD = 7900  # bytes that PostgreSQL takes in one notification, less a f
 
 
 class Pending(NamedTuple):
-    """An event of a unit that is not written yet, with the business entity and the request or event that caused it."""
+    """An event of a unit that is not written yet, with its business entity and whose work it is."""
 
     id: UUID
     event: Event
     entity_id: UUID
-    caller: Caller
+    origin: Origin
 
 
 _INSERT = """
 INSERT INTO kernel.event (id, name, version, subject, entity_id, source, actor, correlation, causation, data)
-SELECT u.id, u.name, u.version, u.subject, u.entity_id, $9, $10, u.correlation, u.causation, u.data
-FROM unnest($1::uuid[], $2::text[], $3::smallint[], $4::text[], $5::uuid[], $6::text[], $7::text[], $8::jsonb[])
-     WITH ORDINALITY AS u(id, name, version, subject, entity_id, correlation, causation, data, at) ORDER BY u.at
+SELECT u.id, u.name, u.version, u.subject, u.entity_id, $10, u.actor, u.correlation, u.causation, u.data
+FROM unnest($1::uuid[], $2::text[], $3::smallint[], $4::text[], $5::uuid[], $6::uuid[], $7::text[], $8::text[],
+            $9::jsonb[])
+     WITH ORDINALITY AS u(id, name, version, subject, entity_id, actor, correlation, causation, data, at) ORDER BY u.at
 """
 
 ENVELOPE_COLUMNS = (
@@ -61,11 +63,11 @@ class Log:
             [each.event.event_version for each in pending],
             [each.event.subject for each in pending],
             [each.entity_id for each in pending],
-            [each.caller.correlation or each.caller.request_id or None for each in pending],
-            [each.caller.causation or None for each in pending],
+            [each.origin.actor.id for each in pending],
+            [each.origin.caller.correlation or each.origin.caller.request_id or None for each in pending],
+            [each.origin.caller.causation or None for each in pending],
             [each.event for each in pending],
             self.source,
-            ctx.actor.id,
         )
 
 

@@ -19,7 +19,7 @@ import msgspec
 import structlog
 
 from entrepot.kernel import parking, positions
-from entrepot.kernel.ctx import NIL, SYSTEM, Caller, Ctx, switch
+from entrepot.kernel.ctx import NIL, SYSTEM, Caller, Ctx, Origin, switch
 from entrepot.kernel.database import Connection, Database
 from entrepot.kernel.log import Bell
 from entrepot.kernel.logs import about
@@ -290,7 +290,7 @@ class Relay:
             by_tenant.setdefault(row["tenant_id"], []).append(row)
         told: set[str] = set()
         for tenant, mine in by_tenant.items():
-            await switch(ctx, tenant, SYSTEM, _caller(mine[0]))
+            await switch(ctx, tenant, SYSTEM, _caller(mine[0]), _origins(mine))
             free = []
             for row in mine:
                 if (tenant, row["subject"]) in blocked:
@@ -301,7 +301,7 @@ class Relay:
                 await self._one_by_one(ctx, reaction, free)
             elif free:
                 try:
-                    for part in [free] if reaction.batch else [[row] for row in free]:
+                    for part in _by_entity(free) if reaction.batch else [[row] for row in free]:
                         await self._call(ctx, reaction, part)
                 except Exception as error:
                     if _is_transient(error, ctx.connection):
@@ -354,6 +354,7 @@ class Relay:
 
     async def _call(self, ctx: Ctx, reaction: Reaction, rows: Sequence[Any]) -> None:
         ctx.caller = _caller(rows[0])
+        ctx.origins = _origins(rows)
         ctx.entity_id = rows[0]["entity_id"] or NIL
         with self.house.metrics.timed(reaction.name):
             events = [msgspec.json.decode(row["data"], type=reaction.events[row["name"]], strict=False) for row in rows]
@@ -377,8 +378,21 @@ def _is_transient(error: Exception, connection: Connection) -> bool:
     return isinstance(error, TRANSIENT) or bool(connection.is_closed())
 
 
+def _by_entity(rows: Sequence[Any]) -> Collection[list[Any]]:
+    """The rows of each business entity, so that a handler of batches acts for one at a time, as any other unit does."""
+    parts: dict[UUID | None, list[Any]] = {}
+    for row in rows:
+        parts.setdefault(row["entity_id"], []).append(row)
+    return parts.values()
+
+
 async def _nobody(_ctx: Ctx, _events: Any) -> None:
     """The handler of a forwarding subscription, which has none."""
+
+
+def _origins(rows: Sequence[Any]) -> dict[str, Origin]:
+    """What the work of a batch is done for, so that each effect names its own cause and not the first of the batch."""
+    return {row["subject"]: Origin(SYSTEM, _caller(row)) for row in rows}
 
 
 def _caller(row: Any) -> Caller:

@@ -35,6 +35,8 @@ class Route:
     consumes: str = "application/json"
     tags: tuple[str, ...] = ()
     fixed: dict[str, Any] = field(default_factory=dict)
+    together: Function | None = None
+    apart: Callable[[Any], bool] | None = None
 
     @property
     def parameters(self) -> list[str]:
@@ -65,7 +67,8 @@ def _command(method: str, path: str, function: Function, status: int, options: d
 
 def post(path: str, function: Function, *, created: bool = False, **options: Any) -> Route:
     """A command by POST. `then` is the query whose answer is returned; its parameters come from the path or from
-    the command's result. `created` answers 201."""
+    the command's result. `created` answers 201. `together` does for several requests of one moment what the command
+    does for one, `(ctx, list of Asked) -> list of result or Refusal`; a body that is `apart` is never among them."""
     return _command("POST", path, function, 201 if created else 200, options)
 
 

@@ -30,15 +30,27 @@ def secure(
     system: bool = False,
     masked: tuple[str, ...] = (),
     tenant_column: str = "tenant_id",
+    caused_by: str = "id",
 ) -> None:
     """Force row-level security on a table, give the application its rights, and audit every change of a row.
 
     `append_only` withholds UPDATE and DELETE, `insert=False` INSERT as well. `system` lets the house itself (relay,
-    jobs, tenant directory) see the rows of every tenant. `masked` columns stay out of the audit trail.
+    jobs, tenant directory) see the rows of every tenant. `masked` columns stay out of the audit trail. `caused_by`
+    is the column with the reference whose origin (`Ctx.act_for`) made the row: a line's order, say.
     """
     run(
         ";\n".join(
-            secured(table, entity, audited and not append_only, append_only, insert, system, masked, tenant_column)
+            secured(
+                table,
+                entity,
+                audited and not append_only,
+                append_only,
+                insert,
+                system,
+                masked,
+                tenant_column,
+                caused_by,
+            )
         )
     )
 
@@ -52,6 +64,7 @@ def secured(
     system: bool,
     masked: tuple[str, ...],
     tenant_column: str,
+    caused_by: str,
 ) -> list[str]:
     """The statements of `secure`."""
     policy = POLICY.replace("tenant_id", tenant_column, 1)
@@ -73,16 +86,29 @@ def secured(
         statements.append(
             f"CREATE TRIGGER preview_insert AFTER INSERT ON {table} REFERENCING NEW TABLE AS new_rows "
             f"FOR EACH STATEMENT WHEN (current_setting('app.preview', true) = 'on') "
-            f"EXECUTE FUNCTION kernel.audit_rows('{name}', '{','.join(masked)}')"
+            f"EXECUTE FUNCTION kernel.audit_rows('{name}', '{','.join(masked)}', '{caused_by}')"
         )
     if audited:
-        for action, rows in (
-            ("INSERT", "NEW TABLE AS new_rows"),
-            ("UPDATE", "OLD TABLE AS old_rows NEW TABLE AS new_rows"),
-            ("DELETE", "OLD TABLE AS old_rows"),
-        ):
-            statements.append(
-                f"CREATE TRIGGER audit_{action.lower()} AFTER {action} ON {table} REFERENCING {rows} "
-                f"FOR EACH STATEMENT EXECUTE FUNCTION kernel.audit_rows('{name}', '{','.join(masked)}')"
-            )
+        statements += _audited(table, name, masked, caused_by)
     return statements
+
+
+def audit_by(table: str, column: str, *, entity: str | None = None, masked: tuple[str, ...] = ()) -> None:
+    """Let the audit trail of a secured table name the origin of the reference in this column."""
+    dropped = [f"DROP TRIGGER audit_{action.lower()} ON {table}" for action, _ in _ACTIONS]
+    run(";\n".join(dropped + _audited(table, entity or table.rsplit(".", 1)[-1].strip('"'), masked, column)))
+
+
+_ACTIONS = (
+    ("INSERT", "NEW TABLE AS new_rows"),
+    ("UPDATE", "OLD TABLE AS old_rows NEW TABLE AS new_rows"),
+    ("DELETE", "OLD TABLE AS old_rows"),
+)
+
+
+def _audited(table: str, name: str, masked: tuple[str, ...], caused_by: str) -> list[str]:
+    return [
+        f"CREATE TRIGGER audit_{action.lower()} AFTER {action} ON {table} REFERENCING {rows} "
+        f"FOR EACH STATEMENT EXECUTE FUNCTION kernel.audit_rows('{name}', '{','.join(masked)}', '{caused_by}')"
+        for action, rows in _ACTIONS
+    ]

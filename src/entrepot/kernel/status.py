@@ -129,6 +129,7 @@ async def begin(
     """Enter new entities, all in the same first status, with one statement."""
     first = str(status or machine.initial)
     limit = machine.deadlines.get(machine.states(first))
+    actors = [ctx.origin(id).actor for id in ids]
     await ctx.run(
         _BEGIN,
         list(ids),
@@ -137,8 +138,8 @@ async def begin(
         ctx.now,
         ctx.now + limit if limit else None,
         move,
-        ctx.actor.id,
-        ctx.actor.name,
+        [actor.id for actor in actors],
+        [actor.name for actor in actors],
     )
 
 
@@ -401,7 +402,8 @@ WITH entered AS (
     SELECT $2, id, $3, $4, $5::timestamptz FROM unnest($1::uuid[]) AS id
 )
 INSERT INTO kernel.status_history (entity_type, entity_id, to_status, move, at, actor, actor_name)
-SELECT $2, id, $3, $6, $4, $7, $8 FROM unnest($1::uuid[]) AS id
+SELECT $2, u.id, $3, $6, $4, u.actor, u.actor_name
+FROM unnest($1::uuid[], $7::uuid[], $8::text[]) AS u(id, actor, actor_name)
 """
 _FOLLOW = """
 WITH moved AS (

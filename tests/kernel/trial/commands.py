@@ -4,15 +4,20 @@ from __future__ import annotations
 
 import asyncio
 import os
+from collections.abc import Sequence
 from datetime import date
 from decimal import Decimal
 from typing import Any
 from uuid import UUID
 
+import msgspec
+
 from entrepot.kernel import jobs, numbers, status
 from entrepot.kernel.commands import command
 from entrepot.kernel.ctx import Ctx
-from entrepot.pure.errors import Conflict, Invalid
+from entrepot.kernel.together import Asked
+from entrepot.pure.errors import Conflict, Invalid, Refusal
+from entrepot.pure.ids import new_id
 from tests.kernel.trial import rules
 from tests.kernel.trial.contract import Stock
 from tests.kernel.trial.events import ThingMade, ThingPoked
@@ -37,6 +42,43 @@ async def make_thing(
     await status.begin(ctx, rules.THING, [thing_id])
     ctx.emit(ThingMade(thing_id=thing_id, name=name, amount=amount))
     return thing_id
+
+
+class Card(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """A thing to be made, by itself or with others."""
+
+    name: str
+    rank: int = 0
+
+
+@command(needs="trial.edit")
+async def make_card(ctx: Ctx, body: Card) -> str:
+    """One thing by itself: its rank says so."""
+    if body.name == "none":
+        raise Conflict("there is no such card")
+    if body.name == "slow":
+        await SLOW.wait()
+    thing_id = await ctx.add(Thing, name=body.name, rank=-1)
+    ctx.emit(ThingMade(thing_id=thing_id, name=body.name, amount=Decimal(0)))
+    return body.name
+
+
+async def make_cards(ctx: Ctx, asked: Sequence[Asked[Card]]) -> list[str | Refusal]:
+    """Several things at once: their rank says how many were asked for together."""
+    if any(one.body.name == "apart" for one in asked):
+        raise ZeroDivisionError
+    good = {new_id(): one for one in asked if one.body.name != "none"}
+    await ctx.act_for({thing_id: one.origin for thing_id, one in good.items()})
+    rows = [{"id": thing_id, "name": one.body.name, "rank": len(asked)} for thing_id, one in good.items()]
+    await ctx.add_many(Thing, rows)
+    if any(one.body.name == "slow" for one in asked):
+        await SLOW.wait()
+    for thing_id, one in good.items():
+        ctx.emit(ThingMade(thing_id=thing_id, name=one.body.name, amount=Decimal(0)))
+    return [one.body.name if one.body.name != "none" else Conflict("there is no such card") for one in asked]
+
+
+SLOW = asyncio.Event()
 
 
 @command(needs="trial.edit")

@@ -30,6 +30,13 @@ module = Module(
         listing("/things", queries.THINGS),
         get("/things/count", queries.count_things),
         post("/things", commands.make_thing, then=queries.get_thing, created=True),
+        post(
+            "/cards",
+            commands.make_card,
+            created=True,
+            together=commands.make_cards,
+            apart=lambda card: card.name == "by itself",
+        ),
         get("/things/{thing_id}", queries.get_thing),
         patch("/things/{thing_id}", commands.change_thing, then=queries.get_thing, table=tables.Thing),
         delete("/things/{thing_id}", commands.remove_thing, table=tables.Thing),
@@ -71,5 +78,6 @@ def statements() -> list[str]:
             table.system,
             table.masked,
             "tenant_id",
+            "id",
         )
     return found

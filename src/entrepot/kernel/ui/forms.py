@@ -129,14 +129,14 @@ async def run(visit: Visit, form: Form, values: dict[str, Any], typed: Typed, da
     key = data.get("once", [""])[-1][:64] if not reviewing else ""
     assert visit.principal is not None
     tenant = visit.principal.tenant_id
-    lock = idempotency.lock_of(tenant, key) if key else None
+    locks = [idempotency.lock_of(tenant, key)] if key else []
     fingerprint = hashlib.sha256(
         visit.exchange.path.encode() + repr(sorted(typed.values.items(), key=str)).encode()
     ).digest()
     for attempt in range(1, RETRIES + 1):
         try:
-            async with visit.unit(preview=reviewing, lock=lock) as ctx:
-                if lock is not None:
+            async with visit.unit(preview=reviewing, locks=locks) as ctx:
+                if key:
                     kept = await idempotency.kept(ctx, key, fingerprint)
                     if kept is not None:
                         return _kept(kept.body)
@@ -144,7 +144,7 @@ async def run(visit: Visit, form: Form, values: dict[str, Any], typed: Typed, da
                 result = await call_command(ctx, form, values, typed.values)
                 if reviewing:
                     return await previewed(Preview(ctx), result)
-                if lock is not None:
+                if key:
                     await idempotency.keep(ctx, key, fingerprint, 200, msgspec.json.encode(_plain(result)))
                 return result
         except AGAIN:

@@ -167,15 +167,12 @@ async def available(ctx: Ctx, warehouse_id: UUID, skus: list[str]) -> list[Avail
 
 
 async def default_warehouse(ctx: Ctx, entity_id: UUID) -> UUID:
-    found = ctx.memo.get(("warehouse", entity_id))
+    found = await ctx.value(
+        "SELECT id FROM inventory.warehouse WHERE entity_id = $1 AND active ORDER BY standard DESC, code LIMIT 1",
+        entity_id,
+    )
     if found is None:
-        found = await ctx.value(
-            "SELECT id FROM inventory.warehouse WHERE entity_id = $1 AND active ORDER BY standard DESC, code LIMIT 1",
-            entity_id,
-        )
-        if found is None:
-            raise Conflict("this business entity has no warehouse yet")
-        ctx.memo["warehouse", entity_id] = found
+        raise Conflict("this business entity has no warehouse yet")
     return found  # type: ignore[no-any-return]
 
 

@@ -7,7 +7,14 @@ from entrepot.modules.orders.commands import receipts, returning, selling, synci
 routes = [
     listing("/orders", queries.ORDERS),
     listing("/orders/pos", queries.POS_ORDERS),
-    post("/orders/pos", selling.sell, created=True),
+    # A receipt is set and stored while the transaction waits, so who wants one holds up nobody else.
+    post(
+        "/orders/pos",
+        selling.sell,
+        created=True,
+        together=selling.sell_together,
+        apart=lambda sale: sale.receipt,
+    ),
     get("/pos/catalogue", queries.get_pos_catalogue),
     post("/orders/pos/sync", syncing.sync_sales),
     get("/orders/pos/{order_id}", queries.get_pos_order),

@@ -191,6 +191,7 @@ async def _post(
                 reference_id=draft.reference_id,
             ),
             entity_id=draft.entity_id,
+            about=draft.reference_id,
         )
 
 

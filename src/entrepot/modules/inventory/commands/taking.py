@@ -130,7 +130,7 @@ async def _write_out(
         [-issue.quantity for issue in issues],
         [-issue.value for issue in issues],
         [issue.take.reference for issue in issues],
-        ctx.actor.id,
+        [ctx.origin(issue.take.reference).actor.id for issue in issues],
         [issue.take.at or ctx.now for issue in issues],
         bool(ctx.house.topology.far),
     )
@@ -172,14 +172,19 @@ async def _tell_levels(
                     previous_quantity=before,
                     current_quantity=level.on_hand,
                     depleted_by=reference,
-                )
+                ),
+                about=reference,
             )
         if low_at is not None and before > low_at >= level.on_hand:
-            ctx.emit(StockLow(warehouse_id=warehouse_id, sku=sku, quantity=level.on_hand, low_at=low_at))
+            ctx.emit(
+                StockLow(warehouse_id=warehouse_id, sku=sku, quantity=level.on_hand, low_at=low_at), about=reference
+            )
         if level.on_hand < 0:
             missing = min(before, Decimal(0)) - level.on_hand
             short.append({"warehouse_id": warehouse_id, "sku": sku, "reference": reference, "missing": missing})
-            ctx.emit(StockOversold(warehouse_id=warehouse_id, sku=sku, reference=reference, missing=missing))
+            ctx.emit(
+                StockOversold(warehouse_id=warehouse_id, sku=sku, reference=reference, missing=missing), about=reference
+            )
     if short:
         await ctx.add_many(Shortage, short)
 
@@ -200,9 +205,9 @@ WITH level AS (
 )
 INSERT INTO inventory.stock_ledger (id, at, warehouse_id, sku, quantity, unit_cost, value, kind, reference, actor,
                                     provisional)
-SELECT u.id, u.at, $1, u.sku, u.quantity, round(u.value / u.quantity, 6), u.value, 'sale', u.reference, $11, $13
-FROM unnest($6::uuid[], $7::text[], $8::numeric[], $9::numeric[], $10::uuid[], $12::timestamptz[])
-     AS u(id, sku, quantity, value, reference, at)
+SELECT u.id, u.at, $1, u.sku, u.quantity, round(u.value / u.quantity, 6), u.value, 'sale', u.reference, u.actor, $13
+FROM unnest($6::uuid[], $7::text[], $8::numeric[], $9::numeric[], $10::uuid[], $11::uuid[], $12::timestamptz[])
+     AS u(id, sku, quantity, value, reference, actor, at)
 """
 # The levels are locked by a statement of their own: the next one then sees what another telling brought back.
 _HOLD_GONE = """

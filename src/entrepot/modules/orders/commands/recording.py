@@ -111,7 +111,7 @@ def order_row(ctx: Ctx, one: Rung, number: str) -> dict[str, Any]:
         "fulfillment_status": "fulfilled",
         "billing_status": "billed",
         "metadata": pos.metadata,
-        "created_by": ctx.actor.id,
+        "created_by": ctx.origin(one.sale.id).actor.id,
         "placed_at": one.sale.placed_at,
         "paid_at": one.sale.placed_at,
         "completed_at": one.sale.placed_at,

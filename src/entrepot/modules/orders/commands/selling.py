@@ -12,8 +12,9 @@ import msgspec
 
 from entrepot.kernel import numbers, status
 from entrepot.kernel.commands import command
-from entrepot.kernel.ctx import Again, Ctx
+from entrepot.kernel.ctx import Actor, Again, Ctx
 from entrepot.kernel.db import extended
+from entrepot.kernel.together import Asked
 from entrepot.modules.catalog.contract import Catalog, ProductKind, VariantCard
 from entrepot.modules.documents.contract import DocumentCard
 from entrepot.modules.identity.contract import Identity
@@ -52,15 +53,37 @@ async def sell(ctx: Ctx, body: PosSale) -> SoldOrder:
     """Sell, take the payment and the goods in one step, or refuse and leave nothing behind.
 
     Refuses with Conflict(available=...) when the goods are not there."""
-    sale = as_sale(ctx, body, forced=False)
-    outcome = (await ring_up(ctx, [sale], alone=True))[0]
+    sale = as_sale(ctx, body, ctx.actor)
+    outcome = (await ring_up(ctx, [sale], alone=True, show=True))[0]
     if outcome.refusal is not None:
         raise outcome.refusal
     found = outcome.shown or await get_order(ctx, outcome.order_id)
     return extended(SoldOrder, found, receipt=await print_receipt(ctx, found.id) if body.receipt else None)
 
 
-def as_sale(ctx: Ctx, pos: PosSale, *, forced: bool) -> Sale:
+async def sell_together(ctx: Ctx, asked: Sequence[Asked[PosSale]]) -> list[SoldOrder | Refusal]:
+    """What `sell` does, for all tills that ask at the same moment: each sale all or nothing, first come first served."""
+    answers: dict[int, SoldOrder | Refusal] = {}
+    sales: dict[int, Sale] = {}
+    for at, one in enumerate(asked):
+        try:
+            sales[at] = as_sale(ctx, one.body, one.origin.actor)
+        except Refusal as refusal:
+            answers[at] = refusal
+    while sales:
+        # Of one client id the first goes first; what else came under it is judged when that one is in, or refused.
+        first = {sale.id: at for at, sale in reversed(sales.items())}
+        now = sorted(first.values())
+        await ctx.act_for({sales[at].id: asked[at].origin for at in now})
+        for at, outcome in zip(now, await ring_up(ctx, [sales[at] for at in now], show=True), strict=True):
+            answers[at] = outcome.refusal or extended(
+                SoldOrder, outcome.shown or await get_order(ctx, outcome.order_id)
+            )
+        sales = {at: sale for at, sale in sales.items() if at not in answers}
+    return [answers[at] for at in range(len(asked))]
+
+
+def as_sale(ctx: Ctx, pos: PosSale, actor: Actor, *, forced: bool = False) -> Sale:
     """The sale under the id that its client id determines."""
     if pos.client_id is not None and not 1 <= len(pos.client_id) <= 100:
         raise Invalid.field("client_id", "must be 1 to {most} characters", most=100)
@@ -69,23 +92,24 @@ def as_sale(ctx: Ctx, pos: PosSale, *, forced: bool) -> Sale:
     if not pos.lines:
         raise Invalid.field("lines", "needs at least one line")
     order_id = derived_id(ctx.tenant_id, f"pos:{pos.client_id}") if pos.client_id is not None else new_id()
-    return Sale(order_id, pos, pos.offline_at or ctx.now if forced else ctx.now, forced, ctx.may("orders.price"))
+    return Sale(order_id, pos, pos.offline_at or ctx.now if forced else ctx.now, forced, actor.may("orders.price"))
 
 
-async def ring_up(ctx: Ctx, sales: Sequence[Sale], *, alone: bool = False) -> list[Outcome]:
+async def ring_up(ctx: Ctx, sales: Sequence[Sale], *, alone: bool = False, show: bool = False) -> list[Outcome]:
     """Ring up many sales of one business entity, each all or nothing, with a fixed number of statements.
 
     A sale that is `alone` in its unit tells inventory with an undo, so that another service gives the goods back at
-    once when the unit fails; in a batch they come back when nobody confirms the sale."""
+    once when the unit fails; in a batch they come back when nobody confirms the sale. With `show` a new order is told
+    as it would be read back."""
     known = await _known(ctx, [sale.id for sale in sales if sale.pos.client_id is not None])
     outcomes = {sale.id: Outcome(sale.id, repeated=True) for sale in sales if sale.id in known}
     fresh = list({sale.id: sale for sale in sales if sale.id not in known}.values())
     if fresh:
-        outcomes.update(await _ring_up_new(ctx, fresh, alone))
+        outcomes.update(await _ring_up_new(ctx, fresh, alone, show))
     return [outcomes[sale.id] for sale in sales]
 
 
-async def _ring_up_new(ctx: Ctx, sales: Sequence[Sale], alone: bool) -> dict[UUID, Outcome]:
+async def _ring_up_new(ctx: Ctx, sales: Sequence[Sale], alone: bool, show: bool) -> dict[UUID, Outcome]:
     shop = await _shop(ctx, sales)
     outcomes: dict[UUID, Outcome] = {}
     rung: list[Rung] = []
@@ -112,7 +136,7 @@ async def _ring_up_new(ctx: Ctx, sales: Sequence[Sale], alone: bool) -> dict[UUI
         await _take_money(ctx, sold)
         numbered = await _write_orders(ctx, sold)
         for one in sold:
-            seen = shown(ctx, one, numbered[one.sale.id]) if alone else None
+            seen = shown(ctx, one, numbered[one.sale.id]) if show else None
             outcomes[one.sale.id] = Outcome(one.sale.id, shown=seen)
     return outcomes
 

@@ -39,7 +39,7 @@ async def sync_sales(ctx: Ctx, sales: list[PosSale]) -> list[Synced]:
         if pos.offline_at is not None and pos.offline_at.tzinfo is None:
             raise Invalid.field(f"sales[{at}].offline_at", "must have its time zone")
         try:
-            ready.append(as_sale(ctx, pos, forced=True))
+            ready.append(as_sale(ctx, pos, ctx.actor, forced=True))
         except Refusal as refusal:
             answers[at] = _refused(pos.client_id, refusal)
     outcomes = {outcome.order_id: outcome for outcome in await ring_up(ctx, ready)} if ready else {}

@@ -1,0 +1,84 @@
+"""Who acts and from where, and how a transaction tells it to the database."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from types import MappingProxyType
+from typing import Any, NamedTuple
+from uuid import UUID
+
+import msgspec
+
+NIL = UUID(int=0)
+
+
+class Actor(msgspec.Struct, frozen=True):
+    """Who acts: a person, an API key, or the house itself (which may do everything a reaction or job must)."""
+
+    id: UUID = NIL
+    name: str = "system"
+    kind: str = "system"
+    permissions: frozenset[str] = frozenset()
+    locale: str = "en"
+    entities: frozenset[UUID] | None = None
+
+    def may(self, permission: str) -> bool:
+        """Bundles: `sales.*` grants every permission of sales, `*` everything."""
+        if self.kind == "system" or permission in self.permissions or "*" in self.permissions:
+            return True
+        return f"{permission.split('.', 1)[0]}.*" in self.permissions
+
+
+SYSTEM = Actor()
+
+
+class Caller(msgspec.Struct, frozen=True):
+    """Where a request came from, for the audit trail and the logs."""
+
+    request_id: str = ""
+    address: str = ""
+    agent: str = ""
+    correlation: str = ""
+    causation: str = ""
+
+
+class Origin(NamedTuple):
+    """Whose work something is, and by which request or event."""
+
+    actor: Actor
+    caller: Caller
+
+
+NOBODY_ELSE: Mapping[str, Origin] = MappingProxyType({})
+
+
+def begin_sql(tenant_id: UUID, actor: Actor, caller: Caller, *, read_only: bool = False) -> str:
+    """BEGIN and the settings that policies and the audit trail read, in one round trip."""
+    return ("BEGIN READ ONLY; " if read_only else "BEGIN; ") + settings_sql(tenant_id, actor, caller)
+
+
+def settings_sql(tenant_id: UUID, actor: Actor, caller: Caller, origins: Mapping[str, Origin] = NOBODY_ELSE) -> str:
+    """Whose rows are seen from here on, and whose work it is."""
+    return f"SET LOCAL app.tenant = '{UUID(int=tenant_id.int)}'; {context_sql(actor, caller, origins)}"
+
+
+def context_sql(actor: Actor, caller: Caller, origins: Mapping[str, Origin]) -> str:
+    """What the audit trail writes beside a change. `origins` says it for each reference (an order, say) whose rows are
+    the work of somebody else than the unit's own actor and request."""
+    facts: dict[str, Any] = _facts(actor, caller)
+    if origins:
+        facts["by"] = {reference: _facts(*origin) for reference, origin in origins.items()}
+    context = msgspec.json.encode(facts).decode().replace("'", "''")
+    return f"SET LOCAL app.context = '{context}'"
+
+
+def _facts(actor: Actor, caller: Caller) -> dict[str, str]:
+    return {
+        "actor": str(actor.id),
+        "name": actor.name,
+        "kind": actor.kind,
+        "address": caller.address,
+        "agent": caller.agent[:300],
+        "request": caller.request_id[:100],
+        "correlation": caller.correlation[:100],
+    }

@@ -1,0 +1,159 @@
+"""Requests of one moment are done with the statements of one, and nobody can tell but by the time it took."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import Any
+
+import pytest
+
+from entrepot.kernel import together
+from entrepot.testing.world import Person, World
+from tests.kernel.trial.commands import SLOW
+
+MADE = "SELECT name, rank, xmin::text AS transaction FROM trial.thing ORDER BY id"
+TRAIL = """
+SELECT t.name, a.actor_name, a.actor_kind, a.request_id, a.correlation, e.actor AS told_by, a.actor, e.correlation AS told
+FROM trial.thing t JOIN kernel.audit_trail a ON a.entity_id = t.id AND a.action = 'create'
+JOIN kernel.event e ON e.subject = t.id::text AND e.name = 'thing.made' ORDER BY t.name
+"""
+
+
+@pytest.fixture(autouse=True)
+def gate(monkeypatch: pytest.MonkeyPatch) -> Any:
+    """What is slow waits until the test opens the gate, and all who come meanwhile are one crowd."""
+    monkeypatch.setattr(together, "AT_ONCE", 1)
+    SLOW.clear()
+    yield SLOW
+    SLOW.set()
+
+
+async def rows(world: World, person: Person, sql: str) -> list[dict[str, Any]]:
+    async with world.unit(person.tenant, "trial") as ctx:
+        return [dict(row) for row in await ctx.connection.fetch(sql)]
+
+
+async def busy(ada: Person) -> list[asyncio.Task[Any]]:
+    """As many transactions as may be under way at once, until the gate opens."""
+    tasks = []
+    for _ in range(together.AT_ONCE):
+        tasks.append(asyncio.create_task(ada.call("POST", "/cards", {"name": "slow"})))
+        await asyncio.sleep(0.05)
+    return tasks
+
+
+async def crowd(ada: Person, calls: list[tuple[Person, str, dict[str, str]]]) -> list[Any]:
+    """The answers to requests that all came while the house was busy."""
+    first = await busy(ada)
+    tasks = []
+    for person, name, headers in calls:
+        tasks.append(asyncio.create_task(person.call("POST", "/cards", {"name": name}, headers=headers)))
+        await asyncio.sleep(0.01)
+    SLOW.set()
+    for answer in await asyncio.gather(*first):
+        assert answer.status_code == 201, answer.text
+    return list(await asyncio.gather(*tasks))
+
+
+async def test_who_comes_alone_runs_alone(trial: World, ada: Person) -> None:
+    assert await ada.post("/cards", {"name": "one"}, status=201) == "one"
+    assert await ada.post("/cards", {"name": "two"}, status=201) == "two"
+    made = await rows(trial, ada, MADE)
+    assert [(row["name"], row["rank"]) for row in made] == [("one", -1), ("two", -1)]
+    assert made[0]["transaction"] != made[1]["transaction"]
+
+
+@pytest.mark.covers("AUD-009", "AUD-010")
+async def test_many_at_once_are_one_transaction_with_each_its_own_name(trial: World, ada: Person) -> None:
+    bob = await trial.colleague(ada, ["trial.*"])
+    people = [ada, bob, ada, bob]
+    answers = await crowd(ada, [(person, f"c{at}", {"x-request-id": f"r{at}"}) for at, person in enumerate(people)])
+    assert [(a.status_code, a.json()) for a in answers] == [(201, {"data": f"c{at}"}) for at in range(4)]
+    made = {row["name"]: row for row in await rows(trial, ada, MADE) if row["name"] != "slow"}
+    assert {name: row["rank"] for name, row in made.items()} == {f"c{at}": 4 for at in range(4)}
+    assert len({row["transaction"] for row in made.values()}) == 1
+    trail = [row for row in await rows(trial, ada, TRAIL) if row["name"] != "slow"]
+    assert [
+        (r["name"], r["actor_name"], r["actor_kind"], r["request_id"], r["correlation"], r["told"]) for r in trail
+    ] == [
+        ("c0", "Ada Admin", "user", "r0", "r0", "r0"),
+        ("c1", "colleague", "key", "r1", "r1", "r1"),
+        ("c2", "Ada Admin", "user", "r2", "r2", "r2"),
+        ("c3", "colleague", "key", "r3", "r3", "r3"),
+    ]
+    assert all(row["told_by"] == row["actor"] for row in trail)
+
+
+async def test_one_that_is_refused_takes_nobody_along(trial: World, ada: Person) -> None:
+    viewer = await trial.colleague(ada, ["trial.view"])
+    answers = await crowd(ada, [(ada, "a", {}), (ada, "none", {}), (viewer, "b", {}), (ada, "c", {})])
+    assert [answer.status_code for answer in answers] == [201, 409, 403, 201]
+    assert answers[1].json()["detail"] == "there is no such card"
+    made = {row["name"]: row["rank"] for row in await rows(trial, ada, MADE) if row["name"] != "slow"}
+    assert made == {"a": 3, "c": 3}
+
+
+async def test_what_cannot_be_done_together_is_done_one_by_one(trial: World, ada: Person) -> None:
+    answers = await crowd(ada, [(ada, "a", {}), (ada, "apart", {}), (ada, "none", {}), (ada, "by itself", {})])
+    assert [answer.status_code for answer in answers] == [201, 201, 409, 201]
+    made = {row["name"]: row["rank"] for row in await rows(trial, ada, MADE) if row["name"] != "slow"}
+    assert made == {"a": -1, "apart": -1, "by itself": -1}
+
+
+async def test_a_key_counts_once_also_within_a_crowd(trial: World, ada: Person) -> None:
+    key = {"idempotency-key": "k1"}
+    calls = [(ada, "a", key), (ada, "a", key), (ada, "b", key), (ada, "c", {"idempotency-key": "k2"})]
+    answers = await crowd(ada, calls)
+    assert [answer.status_code for answer in answers] == [201, 201, 422, 201]
+    assert [answer.headers.get("idempotent-replay") for answer in answers] == [None, "true", None, None]
+    assert answers[1].json() == {"data": "a"}
+    assert answers[2].json()["fields"] == [
+        {"field": "Idempotency-Key", "problem": "this key was used for another request"}
+    ]
+    again = await crowd(ada, [(ada, "c", {"idempotency-key": "k2"}), (ada, "d", {})])
+    assert [(a.status_code, a.headers.get("idempotent-replay")) for a in again] == [(201, "true"), (201, None)]
+    made = sorted(row["name"] for row in await rows(trial, ada, MADE) if row["name"] != "slow")
+    assert made == ["a", "c", "d"]
+
+
+async def test_tenants_are_never_in_one_crowd(trial: World, ada: Person) -> None:
+    eve = await trial.tenant()
+    answers = await crowd(ada, [(ada, "mine", {}), (eve, "hers", {}), (ada, "mine too", {})])
+    assert [answer.status_code for answer in answers] == [201, 201, 201]
+    assert [(row["name"], row["rank"]) for row in await rows(trial, eve, MADE)] == [("hers", -1)]
+    made = {row["name"]: row["rank"] for row in await rows(trial, ada, MADE) if row["name"] != "slow"}
+    assert made == {"mine": 2, "mine too": 2}
+
+
+async def test_who_leaves_holds_up_nobody(trial: World, ada: Person) -> None:
+    """The request that was to lead is gone, and so is one that waited: the others are served."""
+    first = await busy(ada)
+    tasks = []
+    for name in ("leads", "waits", "stays", "also stays"):
+        tasks.append(asyncio.create_task(ada.call("POST", "/cards", {"name": name})))
+        await asyncio.sleep(0.01)
+    tasks[0].cancel()
+    tasks[1].cancel()
+    SLOW.set()
+    answers = await asyncio.wait_for(asyncio.gather(*first, *tasks[2:]), 10)
+    assert [answer.status_code for answer in answers] == [201] * (together.AT_ONCE + 2)
+    made = {row["name"] for row in await rows(trial, ada, MADE)}
+    assert made == {"slow", "stays", "also stays"}
+    assert await ada.post("/cards", {"name": "later"}, status=201) == "later"
+
+
+async def test_a_leader_that_is_ended_leaves_nothing_and_nobody_waiting(trial: World, ada: Person) -> None:
+    first = await busy(ada)
+    tasks = []
+    for name in ("leads", "slow", "follows"):
+        tasks.append(asyncio.create_task(ada.call("POST", "/cards", {"name": name})))
+        await asyncio.sleep(0.01)
+    first[0].cancel()  # its turn goes to `leads`, who takes the others along and then waits at the gate
+    await asyncio.sleep(0.2)
+    tasks[0].cancel()
+    followers = await asyncio.wait_for(asyncio.gather(*tasks[1:]), 10)
+    assert [answer.status_code for answer in followers] == [503, 503]
+    SLOW.set()
+    await asyncio.gather(*first, *tasks, return_exceptions=True)
+    made = [row["name"] for row in await rows(trial, ada, MADE)]
+    assert made == ["slow"] * (together.AT_ONCE - 1)
