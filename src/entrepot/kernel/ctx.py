@@ -205,10 +205,11 @@ class Ctx:
         stamped = [self._stamped(table, dict(row)) for row in rows]
         if not stamped:
             return 0
-        names = list(stamped[0])
-        sql = db.insert_sql(table, names, many=True, skip_conflicts=skip_conflicts)
-        columns = [db.array(table, name, [row[name] for row in stamped]) for name in names]
-        status: str = await _write(self.connection.execute(sql, *columns), table)
+        first = stamped[0].keys()
+        if any(row.keys() != first for row in stamped):
+            raise TypeError(f"rows of {table.qualified()} with different columns")
+        sql = db.insert_sql(table, first, many=True, skip_conflicts=skip_conflicts)
+        status: str = await _write(self.connection.execute(sql, stamped), table)
         return int(status.rsplit(" ", 1)[-1])
 
     async def change(self, table: type[db.Table], id: UUID, /, **values: Any) -> None:

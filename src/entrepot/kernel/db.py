@@ -353,14 +353,15 @@ def compiled(statement: Any) -> tuple[str, list[Any]]:
 
 
 def insert_sql(table: type[Table], names: Iterable[str], *, many: bool, skip_conflicts: bool = False) -> str:
-    """INSERT of one row, or of many by unnesting one array per column."""
+    """INSERT of one row, or of many that come as one list of JSON objects: writing that is a quarter of the work of one
+    array per column, and reading it hardly more."""
     key = (table, tuple(names), many, skip_conflicts)
     found = _INSERTS.get(key)
     if found is None:
         columns = ", ".join(f'"{name}"' for name in key[1])
         if many:
-            arrays = ", ".join(f"${at}::{pg_type(table, name)}[]" for at, name in enumerate(key[1], start=1))
-            source = f"SELECT * FROM unnest({arrays})"  # noqa: S608
+            typed = ", ".join(f'"{name}" {pg_type(table, name)}' for name in key[1])
+            source = f"SELECT {columns} FROM json_to_recordset($1::json) AS r({typed})"  # noqa: S608
         else:
             source = f"VALUES ({', '.join(f'${at}' for at in range(1, len(key[1]) + 1))})"
         # Table and column names are our own declarations, never input.
@@ -372,17 +373,6 @@ def insert_sql(table: type[Table], names: Iterable[str], *, many: bool, skip_con
 
 
 _INSERTS: dict[Any, str] = {}
-
-
-def array(table: type[Table], name: str, values: list[Any]) -> list[Any]:
-    """The values of a column as one array argument. JSON is written out first: the driver would take a list in it
-    for a further dimension of the array."""
-    if isinstance(table.table.c[name].type, pg.JSONB):
-        return [None if value is None else msgspec.Raw(_json(value)) for value in values]
-    return values
-
-
-_json = msgspec.json.Encoder(decimal_format="string").encode
 
 
 def pg_type(table: type[Table], name: str) -> str:
