@@ -36,10 +36,9 @@ class Pending(NamedTuple):
 
 _INSERT = """
 INSERT INTO kernel.event (id, name, version, subject, entity_id, source, actor, correlation, causation, data)
-SELECT u.id, u.name, u.version, u.subject, u.entity_id, $10, u.actor, u.correlation, u.causation, u.data
-FROM unnest($1::uuid[], $2::text[], $3::smallint[], $4::text[], $5::uuid[], $6::uuid[], $7::text[], $8::text[],
-            $9::jsonb[])
-     WITH ORDINALITY AS u(id, name, version, subject, entity_id, actor, correlation, causation, data, at) ORDER BY u.at
+SELECT id, name, version, subject, entity_id, $2, actor, correlation, causation, data FROM json_to_recordset($1::json)
+AS told(id uuid, name text, version smallint, subject text, entity_id uuid, actor uuid, correlation text, causation text,
+        data jsonb)
 """
 
 ENVELOPE_COLUMNS = (
@@ -55,20 +54,21 @@ class Log:
 
     async def write(self, ctx: Ctx) -> None:
         """All events of the unit with one statement, just before the commit."""
-        pending = ctx.pending
-        await ctx.connection.execute(
-            _INSERT,
-            [each.id for each in pending],
-            [each.event.event_name for each in pending],
-            [each.event.event_version for each in pending],
-            [each.event.subject for each in pending],
-            [each.entity_id for each in pending],
-            [each.origin.actor.id for each in pending],
-            [each.origin.caller.correlation or each.origin.caller.request_id or None for each in pending],
-            [each.origin.caller.causation or None for each in pending],
-            [each.event for each in pending],
-            self.source,
-        )
+        told = [
+            {
+                "id": each.id,
+                "name": each.event.event_name,
+                "version": each.event.event_version,
+                "subject": each.event.subject,
+                "entity_id": each.entity_id,
+                "actor": each.origin.actor.id,
+                "correlation": each.origin.caller.correlation or each.origin.caller.request_id or None,
+                "causation": each.origin.caller.causation or None,
+                "data": each.event,
+            }
+            for each in ctx.pending
+        ]
+        await ctx.connection.execute(_INSERT, told, self.source)
 
 
 def envelope(row: Any) -> Envelope:
@@ -109,7 +109,7 @@ class Bell:
     most once every few milliseconds; what a crash in between leaves unrung is found by the relay's slow watch.
     """
 
-    def __init__(self, database: Database, *, pause: float = 0.005) -> None:
+    def __init__(self, database: Database, *, pause: float = 0.02) -> None:
         self.database = database
         self.pause = pause
         self._heard: Heard | None = None

@@ -30,7 +30,7 @@ if TYPE_CHECKING:
     from entrepot.kernel.house import House
 
 POLL = 1.0
-PACE = 0.004
+PACE = 0.006
 # What says nothing about the event: the whole batch is tried again. So is everything on a connection that broke.
 TRANSIENT = (
     asyncpg.DeadlockDetectedError,

@@ -8,7 +8,7 @@ from entrepot.modules.catalog.events import ProductCreated, VariantCreated
 from entrepot.modules.identity.events import EntityCreated
 from entrepot.modules.inventory.commands import confirming, returning, stocking
 from entrepot.modules.inventory.contract import Want
-from entrepot.modules.orders.events import OrderCompleted
+from entrepot.modules.orders.events import OrderCompleted, OrderReturned
 
 
 @on(ProductCreated)
@@ -46,17 +46,16 @@ async def confirm_goods_of_sales(ctx: Ctx, events: list[OrderCompleted]) -> None
     )
 
 
-@on(OrderCompleted)
-async def take_back_returned_goods(ctx: Ctx, events: list[OrderCompleted]) -> None:
+@on(OrderReturned)
+async def take_back_returned_goods(ctx: Ctx, events: list[OrderReturned]) -> None:
     """What a customer brought back to the till is stock again."""
     for event in events:
-        if event.original_id is not None:
-            await returning.take_back(
-                ctx,
-                event.order_id,
-                event.original_id,
-                event.warehouse_id,
-                event.entity_id,
-                [Want(line.sku, -line.quantity) for line in event.lines if line.stocked],
-                event.placed_at,
-            )
+        await returning.take_back(
+            ctx,
+            event.order_id,
+            event.original_id,
+            event.warehouse_id,
+            event.entity_id,
+            [Want(line.sku, line.quantity) for line in event.goods],
+            event.at,
+        )

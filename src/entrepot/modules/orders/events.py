@@ -50,3 +50,23 @@ class OrderCompleted(Event, frozen=True):
     lines: list[Sold]
     payments: list[Settled]
     original_id: UUID | None = None
+
+
+class GivenBack(msgspec.Struct, frozen=True):
+    """Stocked goods of one line that came back."""
+
+    sku: str
+    quantity: Quantity
+
+
+@event("order.returned", about="order_id", aliases=("OrderReturned",))
+class OrderReturned(Event, frozen=True):
+    """A customer brought goods of a sale back to the till; `order_id` is the credit. Told beside `order.completed`, which
+    carries its money."""
+
+    order_id: UUID
+    original_id: UUID
+    entity_id: UUID
+    warehouse_id: UUID
+    at: datetime
+    goods: list[GivenBack]

@@ -121,17 +121,20 @@ async def _write_out(
     await ctx.connection.execute(
         _ISSUE,
         warehouse_id,
-        touched,
-        [levels[sku].on_hand for sku in touched],
-        [levels[sku].value for sku in touched],
+        [{"sku": sku, "on_hand": levels[sku].on_hand, "value": levels[sku].value} for sku in touched],
+        [
+            {
+                "id": new_id(),
+                "at": issue.take.at or ctx.now,
+                "sku": issue.sku,
+                "quantity": -issue.quantity,
+                "value": -issue.value,
+                "reference": issue.take.reference,
+                "actor": ctx.origin(issue.take.reference).actor.id,
+            }
+            for issue in issues
+        ],
         ctx.now,
-        [new_id() for _ in issues],
-        [issue.sku for issue in issues],
-        [-issue.quantity for issue in issues],
-        [-issue.value for issue in issues],
-        [issue.take.reference for issue in issues],
-        [ctx.origin(issue.take.reference).actor.id for issue in issues],
-        [issue.take.at or ctx.now for issue in issues],
         bool(ctx.house.topology.far),
     )
 
@@ -199,15 +202,15 @@ SELECT u.id, $1, u.sku, $4 FROM unnest($2::text[], $3::uuid[]) AS u(sku, id) ON 
 """
 _ISSUE = """
 WITH level AS (
-    UPDATE inventory.stock_level l SET on_hand = u.on_hand, value = u.value, updated_at = $5
-    FROM unnest($2::text[], $3::numeric[], $4::numeric[]) AS u(sku, on_hand, value)
+    UPDATE inventory.stock_level l SET on_hand = u.on_hand, value = u.value, updated_at = $4
+    FROM json_to_recordset($2::json) AS u(sku text, on_hand numeric, value numeric)
     WHERE l.warehouse_id = $1 AND l.sku = u.sku
 )
 INSERT INTO inventory.stock_ledger (id, at, warehouse_id, sku, quantity, unit_cost, value, kind, reference, actor,
                                     provisional)
-SELECT u.id, u.at, $1, u.sku, u.quantity, round(u.value / u.quantity, 6), u.value, 'sale', u.reference, u.actor, $13
-FROM unnest($6::uuid[], $7::text[], $8::numeric[], $9::numeric[], $10::uuid[], $11::uuid[], $12::timestamptz[])
-     AS u(id, sku, quantity, value, reference, actor, at)
+SELECT u.id, u.at, $1, u.sku, u.quantity, round(u.value / u.quantity, 6), u.value, 'sale', u.reference, u.actor, $5
+FROM json_to_recordset($3::json) AS u(id uuid, at timestamptz, sku text, quantity numeric, value numeric,
+                                      reference uuid, actor uuid)
 """
 # The levels are locked by a statement of their own: the next one then sees what another telling brought back.
 _HOLD_GONE = """

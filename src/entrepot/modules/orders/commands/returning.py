@@ -12,7 +12,7 @@ from entrepot.kernel import numbers, status
 from entrepot.kernel.commands import command
 from entrepot.kernel.ctx import Ctx
 from entrepot.kernel.db import view
-from entrepot.modules.orders.events import OrderCompleted, Settled, Sold
+from entrepot.modules.orders.events import GivenBack, OrderCompleted, OrderReturned, Settled, Sold
 from entrepot.modules.orders.queries import OrderHead, OrderShown, get_order
 from entrepot.modules.orders.rules import returning as rules
 from entrepot.modules.orders.rules.selling import ORDER, OrderState
@@ -123,6 +123,16 @@ async def return_sale(ctx: Ctx, order_id: UUID, body: PosReturn) -> OrderShown:
             ],
             payments=[Settled(body.method.value, total)],
             original_id=order_id,
+        )
+    )
+    ctx.emit(
+        OrderReturned(
+            order_id=credit_id,
+            original_id=order_id,
+            entity_id=sale.entity_id,
+            warehouse_id=sale.warehouse_id,
+            at=ctx.now,
+            goods=[GivenBack(r["sku"], -r["quantity"]) for r in rows if r["stocked"]],
         )
     )
     return await get_order(ctx, credit_id)
