@@ -85,19 +85,25 @@ async def test_an_unbalanced_entry_is_refused_by_command_and_by_the_database(hou
         async with shop.world.unit(shop.tenant, "accounting") as ctx:
             entry_id = new_id()
             await ctx.connection.execute(ENTRY, entry_id, f"RAW-{entry_id}", entity, day)
-    with pytest.raises(asyncpg.PostgresError, match="a posted entry cannot be changed"):
-        async with shop.world.unit(shop.tenant, "accounting") as ctx:
-            await ctx.connection.execute(
-                "INSERT INTO accounting.journal_line "
-                "(id, entry_id, position, entity_id, account_id, date, debit, credit) "
-                "SELECT gen_random_uuid(), $1, u.at, $2, u.account, $3, u.debit, u.credit "
-                "FROM unnest($4::uuid[], ARRAY[5, 0]::numeric[], ARRAY[0, 5]::numeric[]) "
-                "WITH ORDINALITY AS u(account, debit, credit, at)",
-                good["id"],
-                entity,
-                day,
-                [accounts["6000"], accounts["1000"]],
-            )
+    for first, refused in (
+        (1, asyncpg.UniqueViolationError),  # numbers that the entry has
+        (3, asyncpg.PostgresError),  # numbers that go on behind them
+        (0, asyncpg.PostgresError),
+    ):
+        with pytest.raises(refused, match=r"journal_line_entry_id_position_key|a posted entry cannot be changed"):
+            async with shop.world.unit(shop.tenant, "accounting") as ctx:
+                await ctx.connection.execute(
+                    "INSERT INTO accounting.journal_line "
+                    "(id, entry_id, position, entity_id, account_id, date, debit, credit) "
+                    "SELECT gen_random_uuid(), $1, u.at + $5 - 1, $2, u.account, $3, u.debit, u.credit "
+                    "FROM unnest($4::uuid[], ARRAY[5, 0]::numeric[], ARRAY[0, 5]::numeric[]) "
+                    "WITH ORDINALITY AS u(account, debit, credit, at)",
+                    good["id"],
+                    entity,
+                    day,
+                    [accounts["6000"], accounts["1000"]],
+                    first,
+                )
     assert await counts(shop) == before
 
 

@@ -54,12 +54,19 @@ NOBODY_ELSE: Mapping[str, Origin] = MappingProxyType({})
 
 def begin_sql(tenant_id: UUID, actor: Actor, caller: Caller, *, read_only: bool = False) -> str:
     """BEGIN and the settings that policies and the audit trail read, in one round trip."""
-    return ("BEGIN READ ONLY; " if read_only else "BEGIN; ") + settings_sql(tenant_id, actor, caller)
+    if read_only:
+        return f"BEGIN READ ONLY; {tenant_sql(tenant_id)}"
+    return f"BEGIN; {settings_sql(tenant_id, actor, caller)}"
+
+
+def tenant_sql(tenant_id: UUID) -> str:
+    """Whose rows are seen from here on."""
+    return f"SET LOCAL app.tenant = '{UUID(int=tenant_id.int)}'"
 
 
 def settings_sql(tenant_id: UUID, actor: Actor, caller: Caller, origins: Mapping[str, Origin] = NOBODY_ELSE) -> str:
     """Whose rows are seen from here on, and whose work it is."""
-    return f"SET LOCAL app.tenant = '{UUID(int=tenant_id.int)}'; {context_sql(actor, caller, origins)}"
+    return f"{tenant_sql(tenant_id)}; {context_sql(actor, caller, origins)}"
 
 
 def context_sql(actor: Actor, caller: Caller, origins: Mapping[str, Origin]) -> str:

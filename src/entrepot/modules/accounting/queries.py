@@ -203,8 +203,9 @@ async def get_ledger(
 @command(needs="reports.financial")
 async def trial_balance(ctx: Ctx, as_of: date | None = None, entity: UUID | None = None) -> list[TrialRow]:
     """Every account with a balance on a day, from the balances kept by month and the lines of the month begun."""
-    day = as_of or date(9999, 12, 31)
-    return await ctx.rows(TrialRow, _TRIAL, day.year, day.month, day, entity, as_of is None)
+    if as_of is None:
+        return await ctx.rows(TrialRow, _TRIAL_NOW) if entity is None else await ctx.rows(TrialRow, _TRIAL_OF, entity)
+    return await ctx.rows(TrialRow, _TRIAL, as_of.year, as_of.month, as_of, entity)
 
 
 async def balances_equal_recount(ctx: Ctx) -> list[str]:
@@ -245,21 +246,24 @@ FROM accounting.journal_line l JOIN accounting.journal_entry e ON e.id = l.entry
 WHERE l.account_id = $1 AND l.date BETWEEN $2 AND $3 AND ($4::uuid IS NULL OR l.entity_id = $4)
 ORDER BY l.date, l.id LIMIT 10000
 """
-# Whole months come from the kept balances; only the month of the day itself is read line by line.
-_TRIAL = """
-WITH moved AS (
-    SELECT account_id, debit, credit FROM accounting.account_balance
-    WHERE ($5 OR (year, month) < ($1, $2)) AND ($4::uuid IS NULL OR entity_id = $4)
-    UNION ALL
-    SELECT account_id, debit, credit FROM accounting.journal_line
-    WHERE NOT $5 AND date >= date_trunc('month', $3::date) AND date <= $3 AND ($4::uuid IS NULL OR entity_id = $4)
-), summed AS (
-    SELECT account_id, sum(debit) - sum(credit) AS balance FROM moved GROUP BY account_id
-)
-SELECT a.code, a.name, greatest(s.balance, 0), greatest(-s.balance, 0)
-FROM summed s JOIN accounting.account a ON a.id = s.account_id
+_BALANCED = """
+SELECT a.code, a.name, greatest(s.balance, 0), greatest(-s.balance, 0) FROM (
+    SELECT account_id, sum(debit) - sum(credit) AS balance FROM {moved} GROUP BY account_id
+) s JOIN accounting.account a ON a.id = s.account_id
 WHERE s.balance <> 0 ORDER BY a.code
 """
+# Each has its own text: one for all would be planned anew every time, because the plan for any parameters reads lines.
+_TRIAL_NOW = _BALANCED.format(moved="accounting.account_balance")
+_TRIAL_OF = _BALANCED.format(moved="accounting.account_balance WHERE entity_id = $1")
+# Whole months come from the kept balances; only the month of the day itself is read line by line.
+_TRIAL = _BALANCED.format(
+    moved="""(
+    SELECT account_id, debit, credit FROM accounting.account_balance
+    WHERE (year, month) < ($1, $2) AND ($4::uuid IS NULL OR entity_id = $4)
+    UNION ALL
+    SELECT account_id, debit, credit FROM accounting.journal_line
+    WHERE date >= date_trunc('month', $3::date) AND date <= $3 AND ($4::uuid IS NULL OR entity_id = $4)) moved"""
+)
 _DIFFERENCES = """
 SELECT coalesce(b.account_id, l.account_id) AS account_id, coalesce(b.year, l.year) AS year,
        coalesce(b.month, l.month) AS month

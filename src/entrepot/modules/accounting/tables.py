@@ -109,7 +109,7 @@ class JournalLine(Tenanted, table="journal_line", schema="accounting", append_on
             ["accounting.account.tenant_id", "accounting.account.id"],
             name="journal_line_account_fkey",
         ),
-        index("entry_id"),
+        unique("entry_id", "position"),
         index("account_id", "date", "id"),
     )
 

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import asyncio
 import csv
 import gzip
 import io
-from collections.abc import AsyncIterator, Callable, Iterator
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Iterator
 from contextlib import asynccontextmanager
 from datetime import UTC, datetime
 from decimal import Decimal
@@ -59,6 +60,7 @@ class Document(msgspec.Struct):
 
 
 Told = Callable[[int, int], None]
+Ready = Callable[[], Awaitable[None]]
 
 
 async def import_orders(
@@ -80,9 +82,13 @@ async def import_orders(
     result.documents = len(documents)
     async with _own_unit(house, tenant_id, entity_id) as ctx:
         await _make_products(ctx, mapping, items, documents, result)
-    for start in range(0, len(documents), BATCH):
-        await _bring_in(house, tenant_id, entity_id, mapping, documents[start : start + BATCH], result)
-        told(min(start + BATCH, len(documents)), len(documents))
+
+    async def bring_in(start: int, ready: Ready) -> None:
+        part = documents[start : start + BATCH]
+        await _bring_in(house, tenant_id, entity_id, mapping, part, result, ready)
+        told(start + len(part), len(documents))
+
+    await _one_ahead(range(0, len(documents), BATCH), bring_in)
     result.refused.sort(key=lambda refused: refused.row)
     return result
 
@@ -133,6 +139,34 @@ async def _make_products(
         await inventory.receive(_reference(ctx, mapping, "opening stock"), warehouse, goods, first)
 
 
+async def _one_ahead(starts: Iterable[int], run: Callable[[int, Ready], Awaitable[None]]) -> None:
+    """Run the parts in order, each in a task that calls `ready` before it writes: it goes on when the part before it is
+    committed, and then the next one may prepare. So this process reckons while the database writes."""
+    tasks: list[asyncio.Task[None]] = []
+    try:
+        for start in starts:
+            before = tasks[-1] if tasks else None
+            writing = asyncio.Event()
+
+            async def ready(before: asyncio.Task[None] | None = before, writing: asyncio.Event = writing) -> None:
+                if before is not None:
+                    await asyncio.shield(before)
+                writing.set()
+
+            task = asyncio.ensure_future(run(start, ready))
+            tasks = [*tasks[-1:], task]
+            prepared = asyncio.ensure_future(writing.wait())
+            await asyncio.wait({task, prepared}, return_when=asyncio.FIRST_COMPLETED)
+            prepared.cancel()
+            if task.done():
+                task.result()
+        await asyncio.gather(*tasks)
+    finally:
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
+
+
 async def _bring_in(
     house: House,
     tenant_id: UUID,
@@ -140,12 +174,13 @@ async def _bring_in(
     mapping: Mapping,
     documents: list[Document],
     result: Imported,
+    ready: Ready,
 ) -> None:
     while True:
         try:
             async with _own_unit(house, tenant_id, entity_id) as ctx:
                 sales = [_sale(ctx, mapping, document) for document in documents]
-                outcomes = await ring_up(ctx, sales)
+                outcomes = await ring_up(ctx, sales, ready=ready)
             break
         except Again:
             continue

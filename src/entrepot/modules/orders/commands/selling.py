@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from datetime import date, datetime
 from decimal import Decimal
 from typing import Any
@@ -95,21 +95,32 @@ def as_sale(ctx: Ctx, pos: PosSale, actor: Actor, *, forced: bool = False) -> Sa
     return Sale(order_id, pos, pos.offline_at or ctx.now if forced else ctx.now, forced, actor.may("orders.price"))
 
 
-async def ring_up(ctx: Ctx, sales: Sequence[Sale], *, alone: bool = False, show: bool = False) -> list[Outcome]:
+async def ring_up(
+    ctx: Ctx,
+    sales: Sequence[Sale],
+    *,
+    alone: bool = False,
+    show: bool = False,
+    ready: Callable[[], Awaitable[None]] | None = None,
+) -> list[Outcome]:
     """Ring up many sales of one business entity, each all or nothing, with a fixed number of statements.
 
     A sale that is `alone` in its unit tells inventory with an undo, so that another service gives the goods back at
     once when the unit fails; in a batch they come back when nobody confirms the sale. With `show` a new order is told
-    as it would be read back."""
+    as it would be read back. `ready` is waited for when everything is priced and nothing is locked or written yet."""
     known = await _known(ctx, [sale.id for sale in sales if sale.pos.client_id is not None])
     outcomes = {sale.id: Outcome(sale.id, repeated=True) for sale in sales if sale.id in known}
     fresh = list({sale.id: sale for sale in sales if sale.id not in known}.values())
     if fresh:
-        outcomes.update(await _ring_up_new(ctx, fresh, alone, show))
+        outcomes.update(await _ring_up_new(ctx, fresh, alone, show, ready))
+    elif ready is not None:
+        await ready()
     return [outcomes[sale.id] for sale in sales]
 
 
-async def _ring_up_new(ctx: Ctx, sales: Sequence[Sale], alone: bool, show: bool) -> dict[UUID, Outcome]:
+async def _ring_up_new(
+    ctx: Ctx, sales: Sequence[Sale], alone: bool, show: bool, ready: Callable[[], Awaitable[None]] | None
+) -> dict[UUID, Outcome]:
     shop = await _shop(ctx, sales)
     outcomes: dict[UUID, Outcome] = {}
     rung: list[Rung] = []
@@ -118,6 +129,8 @@ async def _ring_up_new(ctx: Ctx, sales: Sequence[Sale], alone: bool, show: bool)
             rung.append(_price(shop, sale))
         except Refusal as refusal:
             outcomes[sale.id] = Outcome(sale.id, refusal)
+    if ready is not None:
+        await ready()
     if alone and rung:
         # What takes no lock that others wait for comes first; the goods, which they do wait for, come late. Neighbours
         # are told after that, money last: a refusal leaves nothing with any of them.
