@@ -73,6 +73,7 @@ USERS = (
             "periods.*",
             "reports.*",
             "payments.view",
+            "pos.report",
             "orders.view",
             "tax.*",
             "audit.view",

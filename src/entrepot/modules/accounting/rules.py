@@ -74,6 +74,7 @@ STARTING: tuple[tuple[str, str, AccountType, str | None], ...] = (
     ("1010", "Bank", AccountType.asset, "1"),
     ("1020", "Card payments in transit", AccountType.asset, "1"),
     ("1030", "Gift cards taken", AccountType.asset, "1"),
+    ("1040", "Cash in safe and in transit", AccountType.asset, "1"),
     ("1200", "Accounts receivable", AccountType.asset, "1"),
     ("1300", "Inventory", AccountType.asset, "1"),
     ("1500", "Input tax", AccountType.asset, "1"),
@@ -103,6 +104,7 @@ PARTS: dict[str, str] = {
     "bank_transfer": "1010",
     "card": "1020",
     "gift": "1030",
+    "cash_transfer": "1040",
     "receivable": "1200",
     "inventory": "1300",
     "payable": "2000",
@@ -113,6 +115,7 @@ PARTS: dict[str, str] = {
     "revenue": "4000",
     "cogs": "5000",
     "stock_difference": "5100",
+    "cash_expense": "6000",
     "cash_difference": "6100",
 }
 

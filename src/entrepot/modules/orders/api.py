@@ -1,8 +1,9 @@
 """Routes of orders."""
 
 from entrepot.kernel.routes import get, listing, post
-from entrepot.modules.orders import queries
-from entrepot.modules.orders.commands import receipts, returning, selling, syncing
+from entrepot.modules.orders.commands import receipts, returning, selling, shifts, syncing
+from entrepot.modules.orders.queries import orders as queries
+from entrepot.modules.orders.queries import shifts as shift_queries
 
 routes = [
     listing("/orders", queries.ORDERS),
@@ -21,5 +22,11 @@ routes = [
     post("/orders/pos/{order_id}/return", returning.return_sale, created=True),
     post("/orders/pos/{order_id}/receipt", receipts.print_receipt),
     get("/orders/{order_id}", queries.get_order),
+    listing("/pos/shifts", shift_queries.SHIFTS),
+    post("/pos/shifts", shifts.open_shift, created=True),
+    get("/pos/shifts/open", shift_queries.get_open_shift),
+    get("/pos/shifts/{shift_id}", shift_queries.get_shift),
+    post("/pos/shifts/{shift_id}/cash", shifts.move_cash, created=True),
+    post("/pos/shifts/{shift_id}/close", shifts.close_shift),
     get("/reports/sales", queries.sales_report),
 ]

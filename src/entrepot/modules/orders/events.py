@@ -70,3 +70,55 @@ class OrderReturned(Event, frozen=True):
     warehouse_id: UUID
     at: datetime
     goods: list[GivenBack]
+
+
+@event("shift.opened", about="shift_id")
+class ShiftOpened(Event, frozen=True):
+    """A till was opened. `brought` is how much more is in the drawer than was left in it (less, when negative)."""
+
+    shift_id: UUID
+    entity_id: UUID
+    terminal_id: str
+    at: datetime
+    opening_float: Money
+    brought: Money
+    currency: str
+
+
+@event("shift.cash_moved", about="shift_id")
+class CashMoved(Event, frozen=True):
+    """Cash was paid into a till (`pay_in`) or out of it (`pay_out`): from or to the safe or bank (`transfer`), or for
+    a small `expense`."""
+
+    movement_id: UUID
+    shift_id: UUID
+    entity_id: UUID
+    terminal_id: str
+    at: datetime
+    kind: str
+    purpose: str
+    amount: Money
+    reason: str
+    currency: str
+
+
+@event("shift.closed", about="shift_id")
+class ShiftClosed(Event, frozen=True):
+    """A till was counted and closed; this is its Z-report in short. `closing_float` stays in the drawer, the rest of
+    what was counted is taken away."""
+
+    shift_id: UUID
+    number: str
+    entity_id: UUID
+    terminal_id: str
+    opened_at: datetime
+    at: datetime
+    sales: int
+    returns: int
+    total: Money
+    tax: Money
+    expected: Money
+    counted: Money
+    difference: Money
+    closing_float: Money
+    currency: str

@@ -5,6 +5,7 @@ from entrepot.kernel.module import Module, Report, Series, Setting, Stateful
 from entrepot.modules.orders import api, commands, events, pages, queries, tables
 from entrepot.modules.orders.commands import importing
 from entrepot.modules.orders.contract import Orders
+from entrepot.modules.orders.queries import orders as order_queries
 from entrepot.modules.orders.rules import selling as rules
 
 module = Module(
@@ -19,6 +20,9 @@ module = Module(
         "orders.refund": "Take goods back and refund",
         "orders.price": "Give prices and discounts by hand",
         "pos.sell": "Sell at the till",
+        "pos.shift": "Open and close shifts at the till",
+        "pos.cash": "Pay cash into and out of the till",
+        "pos.report": "See shifts and Z-reports",
     },
     tables=tables,
     events=events,
@@ -26,7 +30,7 @@ module = Module(
     queries=queries,
     routes=api.routes,
     pages=pages.pages,
-    offers=[offer(Orders, queries.cards)],
+    offers=[offer(Orders, order_queries.cards)],
     machines=[Stateful(rules.ORDER, tables.Order, label="number")],
     settings=[
         Setting(
@@ -38,7 +42,7 @@ module = Module(
             ("tenant", "entity"),
         )
     ],
-    series=[Series("order", "ORD-{year}-{number}", 4, gapless=False)],
+    series=[Series("order", "ORD-{year}-{number}", 4, gapless=False), Series("z_report", "Z-{year}-{number}", 4)],
     importers={"orders": importing.import_orders},
-    reports=[Report("sales", "Sales", "orders.view", queries.sales_report)],
+    reports=[Report("sales", "Sales", "orders.view", order_queries.sales_report)],
 )

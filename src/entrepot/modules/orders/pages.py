@@ -8,11 +8,13 @@ from entrepot.kernel.ui.declare import (
     ListPage,
     Options,
     OwnPage,
+    Related,
     ReportPage,
     Section,
     Tile,
 )
-from entrepot.modules.orders import queries
+from entrepot.modules.orders.queries import orders as queries
+from entrepot.modules.orders.queries import shifts
 
 # What the till says by itself, since it must speak without the server.
 TILL = {
@@ -153,6 +155,50 @@ pages = [
         worker="till-worker.js",
         asks=["orders.price"],
         texts=TILL,
+    ),
+    ListPage(
+        shifts.SHIFTS,
+        path="/shifts",
+        title="Shifts",
+        icon="cash",
+        menu="Sales",
+        order=30,
+        columns=["terminal_id", "number", "cashier_id", "opened_at", "closed_at", "counted", "difference", "state"],
+        filters=["state", "terminal_id", "opened_at"],
+        name="terminal_id",
+        hint="number",
+        offers=["shift_id"],
+        empty="A shift is opened at the till, with the cash that is in the drawer.",
+        open=DetailPage(
+            shifts.get_shift,
+            title="Shift",
+            name="terminal_id",
+            entity="shift",
+            prints=True,
+            sections=[
+                Section(
+                    "Shift", ["number", "state", "terminal_id", "cashier_id", "opened_at", "closed_by", "closed_at"]
+                ),
+                Section(
+                    "Sales",
+                    ["sales", "gross", "discounts", "returns", "returned", "total", "net", "tax", "currency"],
+                ),
+                Section(
+                    "Drawer",
+                    [
+                        *("opening_float", "cash_sales", "cash_refunds", "paid_in", "paid_out"),
+                        *("expected", "counted", "difference", "closing_float", "note"),
+                    ],
+                ),
+                Section("Late", ["late", "late_total", "uncounted"]),
+            ],
+            lines={
+                "movements": ["at", "kind", "purpose", "amount", "reason", "cashier_id"],
+                "methods": ["method", "payments", "taken", "change", "given_back", "total"],
+                "taxes": ["rate", "net", "tax"],
+            },
+            related=[Related(queries.ORDERS, "shift_id", title="Sales and returns")],
+        ),
     ),
     DashboardPage(
         order=10,

@@ -2,8 +2,10 @@
 
 from entrepot.kernel.db import (
     Extensible,
+    Stamped,
     Tenanted,
     decimal,
+    decimal_or_none,
     flag,
     index,
     integer,
@@ -98,3 +100,59 @@ class ReceiptDocument(Tenanted, table="receipt", schema="orders"):
     document_id = uuid()
     made_at = moment()
     constraints = (unique("order_id"),)
+
+
+class Shift(Stamped, table="till_shift", schema="orders", entity="shift"):
+    """A turn at a till, from the float it is opened with to the count it is closed with. What its Z-report said is
+    kept in `tally`: what arrives later belongs to a later Z."""
+
+    entity_id = uuid()
+    warehouse_id = uuid()
+    store_id = text_or_none()
+    terminal_id = text()
+    cashier_id = text_or_none()
+    state = text(server_default="open")
+    currency = text()
+    opened_at = moment()
+    opening_float = decimal()
+    brought = decimal()
+    closed_at = moment_or_none()
+    closed_by = text_or_none()
+    number = text_or_none()
+    expected = decimal_or_none()
+    counted = decimal_or_none()
+    difference = decimal_or_none()
+    closing_float = decimal_or_none()
+    denominations = json("[]")
+    tally = json(None)
+    note = text(server_default="")
+    constraints = (
+        unique("entity_id", "terminal_id", where="state = 'open'", name="till_shift_open_key"),
+        unique("entity_id", "number", where="number IS NOT NULL"),
+        index("entity_id", "terminal_id", "-opened_at"),
+        index("-opened_at", "-id"),
+    )
+
+
+class CashMovement(Tenanted, table="till_cash", schema="orders", entity="cash_movement", append_only=True):
+    """Cash put into a drawer or taken out of it, other than by selling."""
+
+    id = uuid()
+    shift_id = uuid()
+    kind = text()
+    purpose = text()
+    amount = decimal()
+    reason = text()
+    cashier_id = text_or_none()
+    created_by = uuid_or_none()
+    at = moment()
+    constraints = (index("shift_id"),)
+
+
+class CountedOrder(Tenanted, table="till_counted", schema="orders", append_only=True):
+    """An order that a Z-report has counted; its id is the order's, so none is counted twice."""
+
+    id = uuid()
+    shift_id = uuid()
+    late = flag(False)
+    constraints = (index("shift_id"),)

@@ -46,6 +46,18 @@ class Paid(msgspec.Struct, frozen=True):
     state: str
 
 
+class MethodTotal(msgspec.Struct, frozen=True):
+    """What was paid by one method: money taken, with the change given out on top of it, and money given back; `total`
+    is what was taken less what was given back."""
+
+    method: str
+    payments: int
+    taken: Money
+    change: Money
+    given_back: Money
+    total: Money
+
+
 class Payments(Facade, name="payments"):
     @tell(undo="give_back")
     async def take(self, batch: UUID, tenders: list[Tender]) -> None:
@@ -60,4 +72,9 @@ class Payments(Facade, name="payments"):
     @ask
     async def paid(self, references: list[UUID]) -> list[Paid]:
         """Every payment of these references, oldest first."""
+        raise AssertionError
+
+    @ask
+    async def totals(self, references: list[UUID]) -> list[MethodTotal]:
+        """What was paid for these references together, by method; voided payments do not count."""
         raise AssertionError

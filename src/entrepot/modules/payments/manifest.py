@@ -18,5 +18,5 @@ module = Module(
     routes=api.routes,
     pages=pages.pages,
     schedules=[Schedule("*/10 * * * *", commands.void_unconfirmed)],
-    offers=[offer(Payments, commands.take, commands.give_back, queries.paid)],
+    offers=[offer(Payments, commands.take, commands.give_back, queries.paid, queries.totals)],
 )

@@ -11,7 +11,7 @@ from entrepot.kernel.commands import command
 from entrepot.kernel.ctx import Ctx
 from entrepot.kernel.db import view
 from entrepot.kernel.lists import Listing
-from entrepot.modules.payments.contract import Paid
+from entrepot.modules.payments.contract import MethodTotal, Paid
 from entrepot.modules.payments.tables import Payment
 from entrepot.pure.money import Money
 
@@ -55,3 +55,14 @@ async def paid(ctx: Ctx, references: list[UUID]) -> list[Paid]:
         "WHERE reference_id = ANY($1) ORDER BY created_at, id",
         references,
     )
+
+
+async def totals(ctx: Ctx, references: list[UUID]) -> list[MethodTotal]:
+    return await ctx.rows(MethodTotal, _TOTALS, references)
+
+
+_TOTALS = """
+SELECT method, count(*), coalesce(sum(amount) FILTER (WHERE amount >= 0), 0.00),
+       coalesce(sum(tendered - amount), 0.00), coalesce(-sum(amount) FILTER (WHERE amount < 0), 0.00), sum(amount)
+FROM payments.payment WHERE reference_id = ANY($1) AND state = 'confirmed' GROUP BY method ORDER BY method
+"""

@@ -8,7 +8,7 @@ from entrepot.kernel.commands import command
 from entrepot.kernel.ctx import Ctx
 from entrepot.modules.documents.contract import DocumentCard, Documents, ReceiptData, ReceiptLine, ReceiptTax
 from entrepot.modules.identity.contract import Identity
-from entrepot.modules.orders.queries import get_pos_order
+from entrepot.modules.orders.queries.orders import get_pos_order
 from entrepot.modules.orders.tables import ReceiptDocument
 from entrepot.pure.errors import NotFound
 

@@ -11,7 +11,7 @@ import msgspec
 
 from entrepot.kernel.ctx import Ctx
 from entrepot.modules.orders.events import OrderCompleted, Settled, Sold
-from entrepot.modules.orders.queries import LineShown, OrderHead, OrderShown
+from entrepot.modules.orders.queries.orders import LineShown, OrderHead, OrderShown
 from entrepot.modules.orders.rules import selling as rules
 from entrepot.modules.orders.rules.selling import OrderState, Priced, SaleLine, SalePayment
 from entrepot.modules.payments.contract import Paid

@@ -13,7 +13,7 @@ from entrepot.kernel.commands import command
 from entrepot.kernel.ctx import Ctx
 from entrepot.kernel.db import view
 from entrepot.modules.orders.events import GivenBack, OrderCompleted, OrderReturned, Settled, Sold
-from entrepot.modules.orders.queries import OrderHead, OrderShown, get_order
+from entrepot.modules.orders.queries.orders import OrderHead, OrderShown, get_order
 from entrepot.modules.orders.rules import returning as rules
 from entrepot.modules.orders.rules.selling import ORDER, OrderState
 from entrepot.modules.orders.tables import Order, OrderLine

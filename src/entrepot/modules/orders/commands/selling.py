@@ -21,7 +21,7 @@ from entrepot.modules.identity.contract import Identity
 from entrepot.modules.inventory.contract import Inventory, Take, Taken, Want
 from entrepot.modules.orders.commands.receipts import print_receipt
 from entrepot.modules.orders.commands.recording import PosSale, Rung, Sale, completed, line_rows, order_row, shown
-from entrepot.modules.orders.queries import OrderShown, get_order
+from entrepot.modules.orders.queries.orders import OrderShown, get_order
 from entrepot.modules.orders.rules import selling as rules
 from entrepot.modules.orders.rules.selling import OrderState
 from entrepot.modules.orders.tables import Order, OrderLine

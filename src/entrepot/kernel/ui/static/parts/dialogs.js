@@ -2,7 +2,7 @@
  *
  * data-dialog-open="#id" opens one, data-dialog-close closes the one around it. data-confirm="Cancel this order?"
  * on a link, a button or a form asks first; data-confirm-ok names the button, data-confirm-tone="danger" colours
- * it. hx-confirm asks through the same dialog, so the browser's own box never shows.
+ * it. data-print-page prints the page. hx-confirm asks through the same dialog, so the browser's own box never shows.
  */
 import { text } from "./texts.js";
 
@@ -12,6 +12,7 @@ export function watchDialogs() {
     if (opener) document.querySelector(opener.dataset.dialogOpen)?.showModal();
     const closer = event.target.closest("[data-dialog-close]");
     if (closer) closer.closest("dialog")?.close();
+    if (event.target.closest("[data-print-page]")) window.print(); // the browser's own dialog
     if (event.target.matches?.("dialog[data-dialog-dismiss]")) event.target.close(); // the backdrop is the dialog itself
   });
   // The server closes what it answered: HX-Trigger: {"dialog:close": {}}

@@ -1,4 +1,4 @@
-"""Reads of orders."""
+"""Orders: one, the lists, sales by period, and what a till sells from."""
 
 from __future__ import annotations
 
