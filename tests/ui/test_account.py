@@ -131,3 +131,16 @@ async def test_the_second_factor_is_taken_away_with_a_last_code(house_world: Wor
     await browser.post("/me", {"drop": "1", "code": "000000"}, status=422)
     await browser.post("/me", {"drop": "1", "code": pyotp.TOTP(secret).now()})
     await Browser(house_world).post("/login", {"email": address, "password": PASSWORD})
+
+
+async def test_one_chooses_a_pin_for_the_till_and_takes_it_away(house_world: World) -> None:
+    browser, person = await somebody(house_world)
+    weak = await browser.post("/me/pin", {"pin": "1234"}, status=422)
+    assert problems(weak.text) == ["is too easy to guess"]
+    await browser.post("/me/pin", {"pin": "2580"})
+    assert "The PIN is set" in await browser.get("/me")
+    cashiers = await person.get("/pos/cashiers")
+    assert len(cashiers) == 1
+    await browser.post("/me/pin", {"drop": "1"})
+    assert "The PIN is taken away" in await browser.get("/me")
+    assert await person.get("/pos/cashiers") == []

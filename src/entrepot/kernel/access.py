@@ -132,6 +132,11 @@ class LogIn(Facade, name="log_in"):
         """Stop asking for a code; takes one last code."""
         raise AssertionError
 
+    @tell()
+    async def choose_pin(self, pin: str | None) -> None:
+        """The actor's PIN for the till, or none any more; refuses with Invalid(field=pin) one that is easy to guess."""
+        raise AssertionError
+
     @ask
     async def passkeys(self) -> list[PasskeyShown]:
         """The passkeys of the actor."""

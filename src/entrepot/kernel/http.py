@@ -54,6 +54,7 @@ from entrepot.pure.errors import (
     Conflict,
     Denied,
     Invalid,
+    Kept,
     Malformed,
     NotFound,
     Refusal,
@@ -367,6 +368,7 @@ class Endpoint:
         preview: bool,
     ) -> Answer:
         locks = [idempotency.lock_of(principal.tenant_id, key)] if key else []
+        refused: Refusal | None = None
         async with self._unit(exchange, principal, preview=preview, locks=locks) as ctx:
             if key:
                 kept = await idempotency.kept(ctx, key, fingerprint)
@@ -374,18 +376,24 @@ class Endpoint:
                     return kept.status, [(b"content-type", JSON), (b"idempotent-replay", b"true")], kept.body
             await self._match(exchange, ctx, values)
             effects = Preview(ctx) if preview else None
-            result = await self.function(ctx, **values)
-            if isinstance(result, Response):
-                return result.status_code, result.raw_headers, bytes(result.body)
-            if self.then is not None:
-                result = await self._then(ctx, values, result)
-            content: Any = {"data": result}
-            if effects is not None:
-                content = {"data": await previewed(effects, result)}
-            body = encode(content)
-            status = 200 if preview else self.route.status
-            if key:
-                await idempotency.keep(ctx, key, fingerprint, status, body)
+            try:
+                result = await self.function(ctx, **values)
+            except Kept as but:
+                refused = but.refusal
+            else:
+                if isinstance(result, Response):
+                    return result.status_code, result.raw_headers, bytes(result.body)
+                if self.then is not None:
+                    result = await self._then(ctx, values, result)
+                content: Any = {"data": result}
+                if effects is not None:
+                    content = {"data": await previewed(effects, result)}
+                body = encode(content)
+                status = 200 if preview else self.route.status
+                if key:
+                    await idempotency.keep(ctx, key, fingerprint, status, body)
+        if refused is not None:
+            raise refused
         return status, [(b"content-type", JSON), *etag(result)], body
 
     async def _then(self, ctx: Ctx, values: dict[str, Any], result: Any) -> Any:

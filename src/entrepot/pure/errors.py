@@ -91,6 +91,14 @@ class TooMany(Refusal):
     code = "too_many_requests"
 
 
+class Kept(Exception):
+    """A refusal of a request that keeps what was written before it: a wrong guess that must be counted."""
+
+    def __init__(self, refusal: Refusal) -> None:
+        super().__init__(str(refusal))
+        self.refusal = refusal
+
+
 FAMILY: dict[str, type[Refusal]] = {
     kind.code: kind
     for kind in (Refusal, Malformed, Invalid, Unauthenticated, Denied, NotFound, Conflict, Stale, TooMany)

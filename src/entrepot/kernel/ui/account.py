@@ -96,6 +96,17 @@ class Account:
         said = "No code is asked any more" if "drop" in data else "A code is asked at every log-in from now on"
         await visit.go("/me", said=said)
 
+    async def change_pin(self, visit: Visit) -> None:
+        """Choose a PIN for the till, or none any more."""
+        data = await visit.data()
+        try:
+            async with visit.unit() as ctx:
+                await ctx.of(LogIn).choose_pin(None if "drop" in data else data.get("pin", [""])[-1])
+        except Invalid as refusal:
+            await self.safety(visit, refusal)
+            return
+        await visit.go("/me", said="The PIN is taken away" if "drop" in data else "The PIN is set")
+
     async def change_passkeys(self, visit: Visit) -> None:
         """Add the passkey that the browser made, or forget one."""
         data = await visit.data()

@@ -51,6 +51,7 @@ def mount(web: Web) -> None:
         ("GET", "/me", account.safety),
         ("POST", "/me", account.change_safety),
         ("POST", "/me/passkeys", account.change_passkeys),
+        ("POST", "/me/pin", account.change_pin),
         ("GET", "/pick/{list}", lists.pick),
     ):
         web.tree.add(method, path, entering(views, handler))

@@ -1,8 +1,8 @@
 """Routes of identity."""
 
-from entrepot.kernel.routes import delete, get, listing, patch, post
+from entrepot.kernel.routes import delete, get, listing, patch, post, put
 from entrepot.modules.identity import queries
-from entrepot.modules.identity.commands import people, sessions, tenancy
+from entrepot.modules.identity.commands import people, pins, sessions, tenancy
 from entrepot.modules.identity.tables import Role, User
 
 routes = [
@@ -10,10 +10,12 @@ routes = [
     post("/auth/refresh", sessions.refresh, public=True),
     post("/auth/logout", sessions.log_out),
     get("/me", queries.me),
+    put("/me/pin", pins.set_own_pin),
     listing("/users", queries.USERS),
     post("/users", people.create_user, then=queries.get_user, created=True),
     get("/users/{user_id}", queries.get_user),
     patch("/users/{user_id}", people.change_user, then=queries.get_user, table=User),
+    put("/users/{user_id}/pin", pins.set_pin),
     listing("/roles", queries.ROLES),
     post("/roles", people.create_role, then=queries.get_role, created=True),
     get("/roles/{role_id}", queries.get_role),

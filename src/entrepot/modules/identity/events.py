@@ -59,7 +59,7 @@ class UserChanged(Event, frozen=True):
 
 @event("user.logged_in", about="user_id")
 class UserLoggedIn(Event, frozen=True):
-    """Somebody proved who they are and got a session; `kind` is access or browser."""
+    """Somebody proved who they are and got a session; `kind` is access, browser or till."""
 
     user_id: UUID
     kind: str

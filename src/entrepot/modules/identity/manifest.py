@@ -4,7 +4,7 @@ from entrepot.kernel.access import Access, LogIn
 from entrepot.kernel.facade import offer
 from entrepot.kernel.module import Module
 from entrepot.modules.identity import api, commands, events, pages, queries, tables
-from entrepot.modules.identity.commands import passkeys, proving, sessions
+from entrepot.modules.identity.commands import passkeys, pins, proving, sessions
 from entrepot.modules.identity.contract import Identity
 
 module = Module(
@@ -36,6 +36,7 @@ module = Module(
             proving.factor,
             proving.set_factor,
             proving.drop_factor,
+            pins.choose_pin,
             passkeys.passkeys,
             passkeys.passkey_offer,
             passkeys.add_passkey,
@@ -43,6 +44,6 @@ module = Module(
             passkeys.passkey_door,
             passkeys.open_by_passkey,
         ),
-        offer(Identity, queries.entity, queries.entities, queries.names),
+        offer(Identity, queries.entity, queries.entities, queries.names, queries.cashiers, pins.open_till),
     ],
 )

@@ -11,7 +11,7 @@ from entrepot.kernel.ui.declare import (
     Section,
 )
 from entrepot.modules.identity import queries
-from entrepot.modules.identity.commands import people, tenancy
+from entrepot.modules.identity.commands import people, pins, tenancy
 
 ROLES = Lookup(queries.ROLES, value="code", text="name")
 
@@ -43,7 +43,16 @@ pages = [
                     fields=["name", "roles", "locale", "password", "active"],
                     widgets={"roles": ROLES, "password": Secret()},
                     hints={"password": "Leave it empty to keep the one they have."},
-                )
+                ),
+                FormPage(
+                    pins.set_pin,
+                    title="PIN for the till",
+                    icon="key",
+                    fields=["pin"],
+                    widgets={"pin": Secret()},
+                    hints={"pin": "4 to 8 digits. Leave it empty to take the PIN away."},
+                    done="The PIN is set",
+                ),
             ],
         ),
     ),

@@ -10,11 +10,11 @@ import msgspec
 
 from entrepot.kernel.access import Principal, TenantFound
 from entrepot.kernel.commands import command
-from entrepot.kernel.ctx import Ctx
+from entrepot.kernel.ctx import Actor, Ctx
 from entrepot.kernel.db import view
 from entrepot.kernel.lists import Listing
 from entrepot.modules.identity import rules
-from entrepot.modules.identity.contract import EntityCard
+from entrepot.modules.identity.contract import Cashier, EntityCard
 from entrepot.modules.identity.tables import ApiKey, BusinessEntity, Role, User
 from entrepot.pure.errors import NotFound, Unauthenticated
 
@@ -183,7 +183,7 @@ async def names(ctx: Ctx, ids: list[UUID]) -> dict[str, str]:
 
 async def authenticate(ctx: Ctx, credential: str) -> Principal:
     kind = credential.split("_", 1)[0]
-    sql = {"et": _BY_SESSION, "es": _BY_SESSION, "ek": _BY_KEY}.get(kind)
+    sql = {"et": _BY_SESSION, "es": _BY_SESSION, "ep": _BY_SESSION, "ek": _BY_KEY}.get(kind)
     row = await ctx.connection.fetchrow(sql, rules.fingerprint(credential), ctx.now) if sql else None
     if row is None:
         raise Unauthenticated("this credential is not valid or has expired")
@@ -194,13 +194,24 @@ async def authenticate(ctx: Ctx, credential: str) -> Principal:
         tenant_active=row["status"] == "active",
         actor_id=row["id"],
         name=row["name"],
-        kind="key" if kind == "ek" else "user",
-        permissions=sorted(set(row["permissions"])),
+        kind={"ek": "key", "ep": "cashier"}.get(kind, "user"),
+        permissions=_allowed(set(row["permissions"]), row["scopes"]),
         locale=row["locale"],
         default_entity=row["entity_id"] or row["default_entity_id"],
         entities={e["code"]: e["id"] for e in entities},
         session_id=row["session_id"],
     )
+
+
+def _allowed(own: set[str], scopes: list[str]) -> list[str]:
+    """What a session allows: everything its user may do now, or of that only its scopes."""
+    person = Actor(permissions=frozenset(own), kind="user")
+    return sorted(scope for scope in scopes if person.may(scope)) if scopes else sorted(own)
+
+
+async def cashiers(ctx: Ctx, permission: str) -> list[Cashier]:
+    bundle = f"{permission.split('.', 1)[0]}.*"
+    return await ctx.rows(Cashier, _CASHIERS, [permission, bundle, "*"])
 
 
 async def tenant(ctx: Ctx, name: str) -> TenantFound:
@@ -219,8 +230,14 @@ async def tenants(ctx: Ctx) -> list[UUID]:
     return [row["id"] for row in rows]
 
 
+_CASHIERS = """
+SELECT u.id, u.name FROM identity.user_account u
+WHERE u.active AND u.pin_hash IS NOT NULL
+  AND EXISTS (SELECT FROM identity.role r WHERE r.code = ANY(u.roles) AND r.permissions && $1::text[])
+ORDER BY u.name, u.id
+"""
 _BY_SESSION = """
-SELECT t.slug, t.status, t.default_entity_id, u.id, u.name, u.locale, u.entity_id, s.id AS session_id,
+SELECT t.slug, t.status, t.default_entity_id, u.id, u.name, u.locale, u.entity_id, s.id AS session_id, s.scopes,
        ARRAY(SELECT DISTINCT p FROM identity.role r, unnest(r.permissions) p
              WHERE r.code = ANY(u.roles)) AS permissions
 FROM identity.session s
@@ -230,7 +247,7 @@ WHERE s.secret_hash = $1 AND s.revoked_at IS NULL AND s.expires_at > $2
 """
 _BY_KEY = """
 SELECT t.slug, t.status, t.default_entity_id, k.id, k.name, 'en' AS locale, k.entity_id, NULL::uuid AS session_id,
-       k.scopes AS permissions
+       '{}'::text[] AS scopes, k.scopes AS permissions
 FROM identity.api_key k JOIN identity.tenant t ON t.id = k.tenant_id
 WHERE k.secret_hash = $1 AND k.revoked_at IS NULL AND (k.expires_at IS NULL OR k.expires_at > $2)
 """

@@ -7,6 +7,7 @@ import hmac
 import re
 import secrets
 from datetime import datetime, timedelta
+from itertools import pairwise
 from uuid import UUID
 
 from entrepot.pure.errors import Invalid, TooMany
@@ -14,10 +15,12 @@ from entrepot.pure.ids import short
 
 ACCESS_FOR = timedelta(hours=1)
 BROWSER_FOR = timedelta(hours=12)
+TILL_FOR = timedelta(hours=10)
 REFRESH_FOR = timedelta(days=30)
 FAILURES_ALLOWED = 5
 FAILURES_WITHIN = timedelta(minutes=15)
 EMAIL = re.compile(r"^[^@\s]{1,64}@[^@\s]{1,185}$")
+PIN = re.compile(r"^[0-9]{4,8}$")
 CODE = re.compile(r"^[A-Za-z0-9][A-Za-z0-9_-]{0,29}$")
 COMMON = frozenset(
     [
@@ -43,6 +46,14 @@ def check_password(password: str, email: str) -> None:
     lowered = password.lower()
     if lowered in COMMON or lowered == email.lower() or len(set(password)) < 4:
         raise Invalid.field("password", "is too easy to guess")
+
+
+def check_pin(pin: str) -> None:
+    """4 to 8 digits, not one digit repeated and not a row of them up or down."""
+    if not PIN.match(pin):
+        raise Invalid.field("pin", "must be 4 to 8 digits")
+    if {int(after) - int(before) for before, after in pairwise(pin)} in ({0}, {1}, {-1}):
+        raise Invalid.field("pin", "is too easy to guess")
 
 
 def check_email(email: str) -> str:
@@ -86,6 +97,13 @@ def same(a: str, b: str) -> bool:
 
 def must_not_wait(failures: int, last: datetime | None, now: datetime) -> None:
     """Five wrong passwords in a quarter of an hour, and the account waits out the rest of it."""
-    if failures >= FAILURES_ALLOWED and last is not None:
-        wait = max(1, int((last + FAILURES_WITHIN - now).total_seconds()))
+    wait = waits(failures, last, now)
+    if wait:
         raise TooMany("too many wrong passwords; try again in {retry_after} seconds", retry_after=wait)
+
+
+def waits(failures: int, last: datetime | None, now: datetime) -> int:
+    """How many seconds who guessed wrong so often has to wait; none while it was not too often."""
+    if failures < FAILURES_ALLOWED or last is None:
+        return 0
+    return max(1, int((last + FAILURES_WITHIN - now).total_seconds()))

@@ -93,11 +93,13 @@ class ApiKey(Stamped, table="api_key", schema="identity", masked=("secret_hash",
 
 
 class Session(Tenanted, table="session", schema="identity", audited=False):
-    """A log-in: an access or browser credential and, for programs, the one that renews it."""
+    """A log-in: an access or browser credential and, for programs, the one that renews it. With `scopes` it allows no
+    more than these of what its user may do."""
 
     id = uuid()
     user_id = uuid()
     kind = text()
+    scopes = texts()
     secret_hash = text()
     refresh_hash = text_or_none()
     address = text(server_default="")

@@ -1,9 +1,10 @@
 """Routes of orders."""
 
-from entrepot.kernel.routes import get, listing, post
-from entrepot.modules.orders.commands import receipts, returning, selling, shifts, syncing
+from entrepot.kernel.routes import get, listing, post, put
+from entrepot.modules.orders.commands import cashiers, receipts, returning, selling, shifts, syncing
 from entrepot.modules.orders.queries import orders as queries
 from entrepot.modules.orders.queries import shifts as shift_queries
+from entrepot.modules.orders.queries import till
 
 routes = [
     listing("/orders", queries.ORDERS),
@@ -22,6 +23,8 @@ routes = [
     post("/orders/pos/{order_id}/return", returning.return_sale, created=True),
     post("/orders/pos/{order_id}/receipt", receipts.print_receipt),
     get("/orders/{order_id}", queries.get_order),
+    get("/pos/cashiers", till.list_cashiers),
+    put("/pos/cashier", cashiers.change_cashier),
     listing("/pos/shifts", shift_queries.SHIFTS),
     post("/pos/shifts", shifts.open_shift, created=True),
     get("/pos/shifts/open", shift_queries.get_open_shift),

@@ -60,11 +60,13 @@ async def refresh(house: House, caller: Caller, refresh_token: str) -> Token:
 
 @command(needs="any")
 async def log_out(ctx: Ctx) -> None:
-    """End every session of this user."""
+    """End every session of this user; who came in by a PIN leaves the tills alone."""
     await ctx.run(
-        "UPDATE identity.session SET revoked_at = $2 WHERE user_id = $1 AND revoked_at IS NULL",
+        "UPDATE identity.session SET revoked_at = $2 WHERE user_id = $1 AND revoked_at IS NULL "
+        "AND (kind = 'till' OR NOT $3)",
         ctx.actor.id,
         ctx.now,
+        ctx.actor.kind == "cashier",
     )
     ctx.house.forget(ctx.tenant_id)
 
@@ -125,7 +127,7 @@ async def prove(
     user = users[0] if users else None
     if user is not None:
         async with unit(house, user.tenant_id, SYSTEM, read_only=True) as ctx:
-            lately = await ctx.row(Failures, _FAILURES, email.lower(), ctx.now - rules.FAILURES_WITHIN)
+            lately = await ctx.row(Failures, FAILURES, email.lower(), ctx.now - rules.FAILURES_WITHIN)
         assert lately is not None
         rules.must_not_wait(lately.count, lately.first, house.clock())
     right = await verify_secret(user.password_hash if user else None, password[:1000])
@@ -185,7 +187,7 @@ SELECT u.tenant_id, u.id, u.email, u.password_hash, u.totp_secret, u.active, t.s
 FROM identity.user_account u JOIN identity.tenant t ON t.id = u.tenant_id
 WHERE lower(u.email) = lower($1) AND ($2::text IS NULL OR t.slug = $2 OR t.id::text = $2)
 """
-_FAILURES = """
+FAILURES = """
 SELECT count(*), min(at) FROM identity.login_failure WHERE email = $1 AND at > $2
 """
 _ANY_ADMIN = """
