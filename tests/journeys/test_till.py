@@ -105,3 +105,47 @@ async def test_a_sale_and_a_return_keep_the_shift_they_were_made_in(world):
         synced["order_id"],
     }
     assert (await shop.get(f"/orders/{alone['id']}"))["shift_id"] is None
+
+
+async def test_a_till_finds_a_sale_and_what_of_it_can_come_back(world):
+    shop = await world.tenant()
+    await product(shop)
+    await product(shop, "MUG", "8.00", stock="5")
+    till = await world.colleague(shop, ["pos.sell"])
+    body = sale(("COFFEE", "3"), ("MUG", "1"), terminal_id="1", client_id="till-1-0001", cashier_id="Petra")
+    order = await shop.post("/orders/pos", body, status=201)
+    other = await shop.post("/orders/pos", sale(("MUG", "1"), terminal_id="2"), status=201)
+    back = {"lines": [{"position": 1, "quantity": "2"}], "terminal_id": "1"}
+    credit = await shop.post(f"/orders/pos/{order['id']}/return", back, status=201)
+    latest = await till.get("/pos/sales")
+    assert [(row["id"], row["kind"]) for row in latest] == [
+        (credit["id"], "credit"),
+        (other["id"], "sale"),
+        (order["id"], "sale"),
+    ]
+    assert latest[2]["items"] == "Coffee, Mug"
+    for query, found in (
+        (f"q={order['number']}", [order]),
+        (f"q={order['number'].lower()}", [order]),
+        (f"q={order['number'][-4:]}", [order]),
+        ("q=till-1-0001", [order]),
+        ("q=%25", []),
+        ("q=_", []),
+        ("terminal_id=2", [other]),
+        ("terminal_id=3", []),
+    ):
+        assert [row["id"] for row in await till.get(f"/pos/sales?{query}")] == [one["id"] for one in found], query
+    shown = await till.get(f"/pos/sales/{order['id']}")
+    assert [(line["position"], line["name"], line["quantity"], line["left"]) for line in shown["lines"]] == [
+        (1, "Coffee", "3", "1"),
+        (2, "Mug", "1", "1"),
+    ]
+    assert (shown["number"], shown["total"], shown["payments"][0]["method"]) == (order["number"], "15.50", "card")
+    assert (await till.get(f"/pos/sales/{credit['id']}"))["lines"] == []
+    seen = await shop.post(
+        f"/orders/pos/{order['id']}/return?preview=true", {"lines": [{"position": 2, "quantity": "1"}]}
+    )
+    assert seen["result"]["total"] == "-8.00"
+    assert len(await till.get("/pos/sales")) == 3
+    stranger = await world.tenant()
+    assert await stranger.get(f"/pos/sales?q={order['number']}") == []

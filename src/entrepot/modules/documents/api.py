@@ -13,6 +13,7 @@ from entrepot.kernel.house import House
 from entrepot.kernel.http import encode
 from entrepot.kernel.routes import delete, get, handler, listing
 from entrepot.modules.documents import commands, queries
+from entrepot.modules.documents.contract import Content
 from entrepot.pure.errors import Invalid, NotFound
 
 
@@ -56,7 +57,7 @@ async def open_link(house: House, caller: Caller, tenant: str, document_id: UUID
     return _file(await queries.signed_content(house, caller, tenant, document_id, signature))
 
 
-def _file(found: queries.Content) -> Response:
+def _file(found: Content) -> Response:
     # Shown by the browser only where that is harmless; the policy keeps even those from running anything.
     shown = found.mime_type in ("application/pdf", "image/png", "image/jpeg", "image/webp")
     name = quote(found.name)

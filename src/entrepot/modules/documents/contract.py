@@ -21,6 +21,14 @@ class DocumentCard(msgspec.Struct, frozen=True):
     url: str
 
 
+class Content(msgspec.Struct, frozen=True):
+    """The bytes of a document."""
+
+    name: str
+    mime_type: str
+    data: bytes
+
+
 class ReceiptLine(msgspec.Struct, frozen=True):
     name: str
     quantity: Quantity
@@ -36,7 +44,7 @@ class ReceiptTax(msgspec.Struct, frozen=True):
 
 
 class ReceiptData(msgspec.Struct, frozen=True):
-    """Everything that is printed on a receipt."""
+    """Everything that is printed on a receipt; one for goods that came back names the sale it `takes_back`."""
 
     seller: str
     address: str
@@ -55,12 +63,18 @@ class ReceiptData(msgspec.Struct, frozen=True):
     total: Money
     payments: list[tuple[str, Money]]
     change: Money
+    takes_back: str = ""
 
 
 class Documents(Facade, name="documents"):
     @ask
     async def card(self, document_id: UUID) -> DocumentCard:
         """A document with a fresh link; NotFound for another tenant's."""
+        raise AssertionError
+
+    @ask
+    async def content(self, document_id: UUID) -> Content:
+        """The bytes of a document; NotFound for another tenant's."""
         raise AssertionError
 
     @ask

@@ -17,7 +17,7 @@ module = Module(
     queries=queries,
     routes=api.routes,
     offers=[
-        offer(Documents, queries.card, queries.of_entity, commands.receipt),
+        offer(Documents, queries.card, queries.content, queries.of_entity, commands.receipt),
         offer(Shelves, queries.shelf, commands.put),
     ],
 )

@@ -14,7 +14,7 @@ from entrepot.kernel.db import view
 from entrepot.kernel.house import House
 from entrepot.kernel.lists import Listing
 from entrepot.kernel.ui.ports import Attached, Shelf
-from entrepot.modules.documents.contract import DocumentCard
+from entrepot.modules.documents.contract import Content, DocumentCard
 from entrepot.modules.documents.tables import Document
 from entrepot.pure.errors import Denied, Refusal
 from entrepot.pure.ids import short, unshort
@@ -42,14 +42,6 @@ class Stored(msgspec.Struct, frozen=True):
     size: int
     category: str
     file_path: str
-
-
-class Content(msgspec.Struct, frozen=True):
-    """The bytes of a document."""
-
-    name: str
-    mime_type: str
-    data: bytes
 
 
 _stored = view(Stored, Document)

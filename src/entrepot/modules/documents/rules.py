@@ -16,6 +16,8 @@ LARGEST = 25_000_000
 WORDS: dict[str, dict[str, str]] = {
     "en": {
         "receipt": "Receipt",
+        "refund": "Refund",
+        "takes_back": "Of receipt",
         "date": "Date",
         "terminal": "Till",
         "cashier": "Served by",
@@ -35,6 +37,8 @@ WORDS: dict[str, dict[str, str]] = {
     },
     "nl": {
         "receipt": "Bon",
+        "refund": "Retourbon",
+        "takes_back": "Van bon",
         "date": "Datum",
         "terminal": "Kassa",
         "cashier": "Geholpen door",
@@ -58,6 +62,8 @@ WORDS: dict[str, dict[str, str]] = {
 def receipt_texts(data: ReceiptData) -> dict[str, Any]:
     """Everything on the receipt as text, in its language: the template only places it."""
     words = WORDS.get(data.locale, WORDS["en"])
+    if data.takes_back:
+        words = {**words, "receipt": words["refund"]}
     comma = data.locale == "nl"
 
     def money(amount: Decimal) -> str:
@@ -84,6 +90,7 @@ def receipt_texts(data: ReceiptData) -> dict[str, Any]:
         "address": data.address,
         "vat_number": data.vat_number,
         "number": data.number,
+        "takes_back": data.takes_back,
         # The document carries the moment of the sale, so making it again gives the same document.
         "made": [at.year, at.month, at.day, at.hour, at.minute, at.second],
         "placed_at": at.strftime("%d-%m-%Y %H:%M" if comma else "%Y-%m-%d %H:%M"),

@@ -19,7 +19,6 @@ TILL_FOR = timedelta(hours=10)
 REFRESH_FOR = timedelta(days=30)
 FAILURES_ALLOWED = 5
 FAILURES_WITHIN = timedelta(minutes=15)
-EMAIL = re.compile(r"^[^@\s]{1,64}@[^@\s]{1,185}$")
 PIN = re.compile(r"^[0-9]{4,8}$")
 CODE = re.compile(r"^[A-Za-z0-9][A-Za-z0-9_-]{0,29}$")
 COMMON = frozenset(
@@ -54,14 +53,6 @@ def check_pin(pin: str) -> None:
         raise Invalid.field("pin", "must be 4 to 8 digits")
     if {int(after) - int(before) for before, after in pairwise(pin)} in ({0}, {1}, {-1}):
         raise Invalid.field("pin", "is too easy to guess")
-
-
-def check_email(email: str) -> str:
-    """The address without spaces around it; refuses what cannot be one."""
-    found = email.strip()
-    if not EMAIL.match(found):
-        raise Invalid.field("email", "this is not an e-mail address")
-    return found
 
 
 def check_code(code: str, field: str = "code") -> str:

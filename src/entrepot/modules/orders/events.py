@@ -72,6 +72,14 @@ class OrderReturned(Event, frozen=True):
     goods: list[GivenBack]
 
 
+@event("receipt.sent", about="order_id")
+class ReceiptSent(Event, frozen=True):
+    """The receipt of a sale was mailed to the customer."""
+
+    order_id: UUID
+    number: str
+
+
 @event("shift.opened", about="shift_id")
 class ShiftOpened(Event, frozen=True):
     """A till was opened. `brought` is how much more is in the drawer than was left in it (less, when negative)."""

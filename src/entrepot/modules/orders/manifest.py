@@ -3,7 +3,7 @@
 from entrepot.kernel.facade import offer
 from entrepot.kernel.module import Module, Report, Series, Setting, Stateful
 from entrepot.modules.orders import api, commands, events, pages, queries, tables
-from entrepot.modules.orders.commands import importing
+from entrepot.modules.orders.commands import importing, receipts
 from entrepot.modules.orders.contract import Orders
 from entrepot.modules.orders.queries import orders as order_queries
 from entrepot.modules.orders.rules import selling as rules
@@ -43,6 +43,7 @@ module = Module(
         )
     ],
     series=[Series("order", "ORD-{year}-{number}", 4, gapless=False), Series("z_report", "Z-{year}-{number}", 4)],
+    jobs=[receipts.send_receipt],
     importers={"orders": importing.import_orders},
     reports=[Report("sales", "Sales", "orders.view", order_queries.sales_report)],
 )

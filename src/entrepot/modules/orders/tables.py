@@ -102,6 +102,17 @@ class ReceiptDocument(Tenanted, table="receipt", schema="orders"):
     constraints = (unique("order_id"),)
 
 
+class ReceiptMail(Tenanted, table="receipt_mail", schema="orders"):
+    """A receipt that somebody wants by mail, and when it was sent."""
+
+    id = uuid()
+    order_id = uuid()
+    email = text()
+    asked_at = moment()
+    sent_at = moment_or_none()
+    constraints = (index("order_id"),)
+
+
 class Shift(Stamped, table="till_shift", schema="orders", entity="shift"):
     """A turn at a till, from the float it is opened with to the count it is closed with. What its Z-report said is
     kept in `tally`: what arrives later belongs to a later Z."""

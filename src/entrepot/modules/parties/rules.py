@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-import re
 from enum import StrEnum
 
+from entrepot.pure.addresses import checked_email
 from entrepot.pure.errors import Invalid
 from entrepot.pure.states import Machine, Move
-
-EMAIL = re.compile(r"^[^@\s]{1,64}@[^@\s]{1,185}$")
 
 
 class PartyStatus(StrEnum):
@@ -29,7 +27,7 @@ CUSTOMER: Machine[PartyStatus] = Machine(
 def check(name: str, email: str | None, kind: str) -> None:
     if not name.strip():
         raise Invalid.field("name", "this field is required")
-    if email is not None and not EMAIL.match(email):
-        raise Invalid.field("email", "this is not an e-mail address")
+    if email is not None:
+        checked_email(email)
     if kind not in ("organization", "person"):
         raise Invalid.field("type", "must be one of {allowed}", allowed=["organization", "person"])

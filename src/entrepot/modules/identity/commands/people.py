@@ -18,6 +18,7 @@ from entrepot.kernel.i18n import LOCALES
 from entrepot.modules.identity import rules
 from entrepot.modules.identity.events import ApiKeyCreated, ApiKeyRevoked, UserChanged, UserCreated
 from entrepot.modules.identity.tables import ApiKey, Role, User
+from entrepot.pure.addresses import checked_email
 from entrepot.pure.errors import Conflict, Invalid
 from entrepot.pure.ids import new_id
 
@@ -48,7 +49,7 @@ async def create_user(
     custom: dict[str, Any] = {},  # noqa: B006
 ) -> UUID:
     """A person who can log in, once a password is set. Refuses with Conflict an address that is taken."""
-    email = rules.check_email(email)
+    email = checked_email(email)
     _check_locale(locale)
     if not name.strip():
         raise Invalid.field("name", "this field is required")
