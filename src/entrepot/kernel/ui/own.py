@@ -31,11 +31,13 @@ async def show_own(visit: Visit) -> None:
         base=visit.url(visit.place.path),
         own={
             "base": visit.url(visit.place.path),
+            "root": visit.url("/").rstrip("/"),
             "api": visit.url("/api/v1"),
             "login": visit.url("/login", next=visit.place.path),
             "tenant": visit.principal.tenant_id,
             "entity": visit.entity_id,
             "user": visit.principal.name,
+            "session": visit.principal.session_id,
             "locale": "en-GB" if visit.locale == "en" else visit.locale,
             "may": [permission for permission in page.asks if visit.may(permission)],
             "texts": {key: visit.t(text) for key, text in page.texts.items()},

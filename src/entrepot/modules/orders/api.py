@@ -25,7 +25,7 @@ routes = [
     post("/orders/pos/{order_id}/receipt/mail", receipts.mail_receipt),
     get("/orders/{order_id}", queries.get_order),
     get("/pos/sales", till.find_sales),
-    get("/pos/sales/{order_id}", till.get_returnable),
+    get("/pos/sales/{order_id}", till.get_till_sale),
     get("/pos/cashiers", till.list_cashiers),
     put("/pos/cashier", cashiers.change_cashier),
     listing("/pos/shifts", shift_queries.SHIFTS),

@@ -40,7 +40,15 @@ module = Module(
             "Prices at the till include tax",
             "billing",
             ("tenant", "entity"),
-        )
+        ),
+        Setting(
+            "orders.till_needs_shift",
+            bool,
+            False,
+            "The till sells in an open shift only",
+            "billing",
+            ("tenant", "entity"),
+        ),
     ],
     series=[Series("order", "ORD-{year}-{number}", 4, gapless=False), Series("z_report", "Z-{year}-{number}", 4)],
     jobs=[receipts.send_receipt],

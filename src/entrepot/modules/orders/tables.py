@@ -113,7 +113,7 @@ class ReceiptMail(Tenanted, table="receipt_mail", schema="orders"):
     constraints = (index("order_id"),)
 
 
-class Shift(Stamped, table="till_shift", schema="orders", entity="shift"):
+class Shift(Stamped, table="till_shift", schema="orders", entity="shift", masked=("tally", "denominations")):
     """A turn at a till, from the float it is opened with to the count it is closed with. What its Z-report said is
     kept in `tally`: what arrives later belongs to a later Z."""
 

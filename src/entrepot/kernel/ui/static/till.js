@@ -1,16 +1,21 @@
 /* Entrepot: the till, a page that sells with or without network.
  *
  * It draws itself from what it keeps in the browser; the server is asked for the catalogue, told of every sale, and
- * has the last word on both. `till/` holds the parts: money, store, outbox, shelf, basket, payment, receipt.
+ * has the last word on both. `till/` holds the parts: money, store, outbox, shelf, basket, payment, receipt,
+ * who stands at the till, its drawer, and what comes back.
  */
 import { ask } from "./parts/dialogs.js";
 import { showToast } from "./parts/toasts.js";
 import { Basket } from "./till/basket.js";
+import { Crew } from "./till/crew.js";
+import { askAmount, fillDialog } from "./till/dialogs.js";
 import { button, byId, el, icon, own, t, time } from "./till/dom.js";
+import { Drawer } from "./till/drawer.js";
 import { Money, millionths, typed } from "./till/money.js";
 import { Outbox } from "./till/outbox.js";
 import { Paying } from "./till/paying.js";
 import { Receipt } from "./till/receipt.js";
+import { Returns } from "./till/returns.js";
 import { listenToScanner } from "./till/scanner.js";
 import { Shelf } from "./till/shelf.js";
 import { Store } from "./till/store.js";
@@ -19,15 +24,17 @@ const REFRESH_MS = 60_000;
 const TERMINAL = "entrepot.till.terminal";
 
 const search = byId("till-search");
-const mayPrice = own.may.includes("orders.price");
 let shop = { version: "", currency: "EUR", prices_include_tax: true, items: [], seller: "", read_at: "" };
-let store, outbox, money, shelf, basket, paying, receipt;
+let store, outbox, money, shelf, basket, paying, receipt, crew, drawer, returns;
 
 async function start() {
   navigator.serviceWorker?.register(`${own.base}/worker.js`, { scope: own.base, updateViaCache: "none" });
   navigator.storage?.persist?.();
   store = await Store.open(`till ${own.tenant} ${own.entity}`);
+  own.terminal = terminal();
   outbox = new Outbox(store, own, drawState);
+  crew = new Crew(store, outbox, drawCrew);
+  drawer = new Drawer(store, outbox, crew, () => shop, drawCrew);
   basket = new Basket(drawBasket);
   openShop((await store.get("facts", "catalogue")) ?? shop);
   store.watch(refreshCounts);
@@ -47,14 +54,16 @@ function openShop(read) {
   shelf ??= new Shelf(money, (item) => add(item));
   paying ??= new Paying(money, finish);
   receipt ??= new Receipt(() => shop, money, outbox, () => search.focus());
-  shelf.money = paying.money = receipt.money = money;
+  returns ??= new Returns(outbox, crew, receipt, drawer, readCatalogue);
+  shelf.money = paying.money = receipt.money = drawer.money = returns.money = money;
   shelf.fill(shop.items);
   shelf.draw();
   drawBasket();
 }
 
 async function readCatalogue() {
-  if (!navigator.onLine) return;
+  if (!navigator.onLine || crew.locked) return;
+  drawer.refresh();
   const read_at = new Date().toISOString();
   const known = shop.version ? { "if-none-match": `"${shop.version}"` } : {};
   const answer = await outbox.request("GET", "/pos/catalogue", null, known);
@@ -67,6 +76,7 @@ async function readCatalogue() {
 
 // What other tabs and this one sold since the catalogue was read is not there any more.
 async function refreshCounts() {
+  await Promise.all([crew.read(), drawer.read()]);
   const [waiting, done, parked] = await Promise.all([store.all("outbox"), store.all("done"), store.all("parked")]);
   const left = [...waiting.filter((sale) => sale.state !== "refused"), ...done.filter((sale) => sale.done_at > shop.read_at)];
   shelf.gone = new Map();
@@ -77,6 +87,14 @@ async function refreshCounts() {
   byId("till-parked-count").textContent = parked.length || "";
   drawState(waiting);
   if (byId("till-outbox").open) showOutbox();
+}
+
+// Who stands at the till and what they may do, and whether its drawer is open.
+function drawCrew() {
+  byId("till-cashier").textContent = crew.name;
+  byId("till-shift").textContent = drawer.shift ? t("shiftOpen") : t("shiftNone");
+  byId("till-shift").closest("button").dataset.state = drawer.shift ? "online" : "offline";
+  for (const tool of document.querySelectorAll("[data-may]")) tool.hidden = !crew.may(tool.dataset.may);
 }
 
 function drawState(sales) {
@@ -139,30 +157,6 @@ function drawnLine(line, at, amount) {
   );
 }
 
-async function askAmount(title, value, accepts) {
-  const dialog = byId("till-amount");
-  const field = el("input", { id: "till-amount-field", class: "form-control form-control-lg", inputmode: "decimal", autocomplete: "off" });
-  const problem = el("p", { class: "app-problem", role: "alert" });
-  field.value = value;
-  const form = el(
-    "form",
-    {
-      method: "dialog",
-      onsubmit: (event) => {
-        problem.textContent = accepts(field.value.trim()) ?? "";
-        if (problem.textContent) event.preventDefault();
-      },
-    },
-    el("label", { class: "form-label", for: "till-amount-field" }, title),
-    field,
-    problem,
-    el("div", { class: "till-dialog-foot" }, button(t("close"), () => dialog.close(), "btn-lg"), el("button", { class: "btn btn-primary btn-lg" }, t("apply"))),
-  );
-  dialog.replaceChildren(form);
-  dialog.showModal();
-  field.select();
-}
-
 const TOOLS = {
   less: () => basket.more("-1"),
   more: () => basket.more("1"),
@@ -197,9 +191,16 @@ const TOOLS = {
     if (basket.lines.length && (await ask(t("clearAsk")))) basket.fill([]);
     search.focus();
   },
-  pay: () => basket.lines.length && paying.open(basket.totals(shop, money).total),
+  pay: () => {
+    if (!basket.lines.length) return;
+    if (shop.needs_shift && !drawer.shift) drawer.open(t("firstOpen"));
+    else paying.open(basket.totals(shop, money).total);
+  },
   parked: showParked,
   state: showOutbox,
+  crew: () => crew.open(),
+  drawer: () => drawer.open(),
+  returns: () => returns.open(),
   basket: () => byId("till").toggleAttribute("data-basket"),
 };
 
@@ -207,7 +208,7 @@ const TOOLS = {
 
 async function park() {
   if (!basket.lines.length) return showParked();
-  await store.put("parked", { id: crypto.randomUUID(), at: new Date().toISOString(), by: own.user, lines: basket.lines });
+  await store.put("parked", { id: crypto.randomUUID(), at: new Date().toISOString(), by: crew.name, lines: basket.lines });
   basket.fill([]);
   search.focus();
   return null;
@@ -239,8 +240,9 @@ async function finish(payments, total) {
     client_id: crypto.randomUUID(),
     made_at: new Date().toISOString(),
     done_at: new Date().toISOString(),
-    cashier: own.user,
-    terminal: terminal(),
+    cashier: crew.name,
+    terminal: own.terminal,
+    shift: drawer.shift?.id ?? null,
     lines: basket.lines.map((line) => ({ ...line })),
     payments: payments.map(({ method, amount }) => ({ method, amount })),
     total: money.text(total),
@@ -292,24 +294,9 @@ async function showOutbox() {
   fillDialog("till-outbox", t("outbox"), sales.length ? "" : t("allSynced"), rows, foot);
 }
 
-function fillDialog(id, title, note, rows, foot = "") {
-  const dialog = byId(id);
-  dialog.replaceChildren(
-    el(
-      "header",
-      { class: "till-dialog-head" },
-      el("h2", {}, title),
-      button(icon("x"), () => dialog.close(), "btn-icon btn-ghost-secondary", { "aria-label": t("close") }),
-    ),
-    note ? el("p", { class: "till-quiet" }, note) : el("ul", { class: "till-rows" }, ...rows),
-    foot ? el("div", { class: "till-dialog-foot" }, foot) : "",
-  );
-  if (!dialog.open) dialog.showModal();
-}
-
 // ── keys, taps and scans ──
 
-const KEYS = { F2: () => search.focus(), F4: park, F6: TOOLS.parked, F7: TOOLS.quantity, F8: TOOLS.discount, F9: TOOLS.pay };
+const KEYS = { F2: () => search.focus(), F3: TOOLS.returns, F4: park, F6: TOOLS.parked, F7: TOOLS.quantity, F8: TOOLS.discount, F9: TOOLS.pay };
 const LINE_KEYS = { "+": TOOLS.more, "-": TOOLS.less, Delete: TOOLS.remove };
 
 function wire() {
@@ -351,7 +338,7 @@ function pressed(event) {
   if (KEYS[key]) {
     event.preventDefault();
     if (key === "F7" || key === "F8") {
-      if (basket.line && (key === "F7" || mayPrice)) KEYS[key]();
+      if (basket.line && (key === "F7" || crew.may("orders.price"))) KEYS[key]();
     } else KEYS[key]();
     return;
   }

@@ -8,7 +8,7 @@ down_revision = "0004"
 
 def upgrade() -> None:
     run(TABLES)
-    secure("orders.till_shift", entity="shift")
+    secure("orders.till_shift", entity="shift", masked=("tally", "denominations"))
     secure("orders.till_cash", entity="cash_movement", append_only=True)
     secure("orders.till_counted", append_only=True)
 

@@ -136,6 +136,7 @@ class PosCatalogue(msgspec.Struct, frozen=True):
     currency: str
     prices_include_tax: bool
     warehouse_id: UUID
+    needs_shift: bool
     items: list[ShelfItem]
 
 
@@ -262,6 +263,7 @@ async def get_pos_catalogue(ctx: Ctx) -> PosCatalogue:
         entity.currency,
         await ctx.house.settings.value(ctx, "orders.pos_prices_include_tax"),
         warehouse_id,
+        await ctx.house.settings.value(ctx, "orders.till_needs_shift"),
         items,
     )
     return msgspec.structs.replace(found, version=hashlib.sha256(_encode(found)).hexdigest()[:24])

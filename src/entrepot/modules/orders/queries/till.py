@@ -9,10 +9,10 @@ import msgspec
 
 from entrepot.kernel.commands import command
 from entrepot.kernel.ctx import Ctx
+from entrepot.kernel.db import extended
 from entrepot.modules.identity.contract import Cashier, Identity
-from entrepot.modules.orders.queries.orders import get_pos_order
+from entrepot.modules.orders.queries.orders import OrderShown, get_pos_order
 from entrepot.modules.orders.rules.till import AT_TILL
-from entrepot.modules.payments.contract import Paid
 from entrepot.pure.money import Money
 from entrepot.pure.quantities import Quantity
 
@@ -34,30 +34,17 @@ class SaleFound(msgspec.Struct, frozen=True):
     items: str
 
 
-class ReturnableLine(msgspec.Struct, frozen=True):
-    """A line of a sale, with how many of it are not back yet."""
+class Left(msgspec.Struct, frozen=True):
+    """How much of the line at this position of a sale is not back yet."""
 
     position: int
-    sku: str
-    name: str
     quantity: Quantity
-    left: Quantity
-    gross: Money
 
 
-class Returnable(msgspec.Struct, frozen=True):
-    """A sale as a till shows it to take goods back."""
+class TillSale(OrderShown, frozen=True):
+    """A sale as a till shows it once more, with what of it can still come back."""
 
-    id: UUID
-    number: str
-    kind: str
-    placed_at: datetime
-    total: Money
-    currency: str
-    cashier_id: str | None
-    customer_email: str
-    lines: list[ReturnableLine]
-    payments: list[Paid]
+    left: list[Left] = []
 
 
 @command(needs="pos.sell")
@@ -79,28 +66,14 @@ async def find_sales(ctx: Ctx, q: str = "", terminal_id: str | None = None) -> l
 
 
 @command(needs="pos.sell")
-async def get_returnable(ctx: Ctx, order_id: UUID) -> Returnable:
+async def get_till_sale(ctx: Ctx, order_id: UUID) -> TillSale:
     """A sale of a till, with what of it can still come back."""
     order = await get_pos_order(ctx, order_id)
-    back = {row["position"]: -row["sum"] for row in await ctx.connection.fetch(_BACK, order_id)}
-    lines = [
-        ReturnableLine(
-            line.position, line.sku, line.name, line.quantity, line.quantity - back.get(line.position, 0), line.gross
-        )
-        for line in order.lines
-    ]
-    return Returnable(
-        order.id,
-        order.number,
-        order.kind,
-        order.placed_at,
-        order.total,
-        order.currency,
-        order.cashier_id,
-        order.customer_email,
-        lines if order.kind == "sale" else [],
-        order.payments,
-    )
+    if order.kind != "sale":
+        return extended(TillSale, order)
+    back = {row["position"]: row["sum"] for row in await ctx.connection.fetch(_BACK, order_id)}
+    left = [Left(line.position, line.quantity + back.get(line.position, 0)) for line in order.lines]
+    return extended(TillSale, order, left=left)
 
 
 def _plain(words: str) -> str:

@@ -1,5 +1,5 @@
 /* The sale that is being made: its lines, which of them is chosen, and what they come to. */
-import { millionths, totalled } from "./money.js";
+import { millionths, plain, totalled } from "./money.js";
 
 const KEPT = "entrepot.till.basket"; // per tab, so that a reload loses nothing
 
@@ -74,9 +74,4 @@ function read() {
   } catch {
     return [];
   }
-}
-
-function plain(count) {
-  const rest = String(count % 1_000_000n).padStart(6, "0").replace(/0+$/, "");
-  return `${count / 1_000_000n}${rest ? `.${rest}` : ""}`;
 }

@@ -11,6 +11,12 @@ export function millionths(text) {
   return found[1] ? -size : size;
 }
 
+/** Millionths as text again: 2500000n is "2.5". */
+export function plain(count) {
+  const rest = String(count % MILLION).padStart(6, "0").replace(/0+$/, "");
+  return `${count / MILLION}${rest ? `.${rest}` : ""}`;
+}
+
 /** What a person typed, in either notation: "1,5" and "1.5"; null when it is no amount. */
 export function typed(text) {
   const plain = text.trim().replace(",", ".");

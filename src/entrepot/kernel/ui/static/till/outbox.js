@@ -65,6 +65,7 @@ export class Outbox {
   /** {data}, or {status, problem}; status 0 when there was no answer. */
   async request(method, path, body, headers = {}) {
     const { api, entity, tenant, locale } = this.own;
+    const credential = headers.authorization ? null : this.crew?.credential;
     try {
       const response = await fetch(api + path, {
         method,
@@ -76,13 +77,16 @@ export class Outbox {
           "x-business-entity": entity,
           "x-tenant-id": tenant,
           ...(body ? { "content-type": "application/json" } : {}),
+          ...(credential ? { authorization: `Bearer ${credential}` } : {}),
           ...headers,
         },
         body: body ? JSON.stringify(body) : undefined,
         signal: AbortSignal.timeout(15_000),
       });
       const content = response.status === 304 ? {} : await response.json();
-      this.loggedOut = response.status === 401;
+      // A cashier whose credential has ended says who they are again; the till itself is still logged in.
+      if (response.status === 401 && credential) this.crew.ended(credential);
+      else if (!headers.authorization) this.loggedOut = response.status === 401;
       this.#reached(response.status < 500);
       return response.ok ? { data: content.data } : { status: response.status, problem: content };
     } catch {
@@ -152,11 +156,12 @@ export class Outbox {
   }
 
   #body(sale, past = false) {
-    const priced = this.own.may.includes("orders.price");
+    const priced = this.crew.may("orders.price");
     return {
       client_id: sale.client_id,
       cashier_id: sale.cashier,
       terminal_id: sale.terminal,
+      ...(sale.shift ? { shift_id: sale.shift } : {}),
       // The price of a sale that has happened is a fact as well, where whoever sends it may give prices.
       lines: sale.lines.map((line) => ({
         variant_id: line.variant_id,

@@ -1,0 +1,277 @@
+"""A day of a cashier at the till: PIN, opening, selling, taking back, mailing, counting, and what the ledger says."""
+
+from __future__ import annotations
+
+import email
+import email.policy
+import random
+import re
+from collections.abc import AsyncIterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from playwright.async_api import Browser, Page, expect
+from shopping import SHOTS, Looking, Shop, looking
+
+pytestmark = pytest.mark.browser
+
+CHIEF = ["pos.*", "orders.*"]
+
+
+@pytest.fixture
+async def day(chromium: Browser, shop: Shop) -> AsyncIterator[tuple[Looking, str]]:
+    """A till of its own, with something of its own to sell."""
+    looked = await looking(chromium, shop)
+    await looked.page.set_viewport_size({"width": 1280, "height": 860})
+    sku = await goods(shop)
+    await looked.log_in()
+    await open_till(looked)
+    yield looked, sku
+    await looked.page.context.close()
+
+
+async def goods(shop: Shop) -> str:
+    sku = f"LAMP-{random.randrange(10**9)}"
+    await shop.person.post("/products", {"name": f"Desk lamp {sku[-4:]}", "sku": sku, "price": "12.10"}, status=201)
+    await shop.world.settle()
+    stock = {"sku": sku, "quantity": "50", "reason": "opening", "unit_cost": "4.00"}
+    await shop.person.post("/inventory/adjust", stock)
+    await shop.world.settle()
+    return sku
+
+
+async def open_till(looked: Looking) -> None:
+    await looked.go("/pos")
+    await looked.page.wait_for_selector("#till[data-ready]")
+
+
+async def cashier(shop: Shop, name: str, permissions: list[str], pin: str) -> str:
+    code = f"r{random.randrange(10**9)}"
+    await shop.person.post("/roles", {"code": code, "name": code, "permissions": permissions}, status=201)
+    made = await shop.person.post(
+        "/users", {"email": f"{code}@harbour.test", "name": name, "roles": [code]}, status=201
+    )
+    await shop.person.put(f"/users/{made['id']}/pin", {"pin": pin})
+    return str(made["id"])
+
+
+async def take_over(page: Page, name: str, pin: str) -> None:
+    if not await page.locator("#till-crew[open]").count():
+        await page.click("[data-tool=crew]")
+    await page.click(f".till-people button:has-text('{name}')")
+    for digit in pin:
+        await page.click(f"[data-digit='{digit}']")
+    await page.click("#till-pin-ok")
+
+
+async def sell(page: Page, sku: str, method: str) -> None:
+    await page.fill("#till-search", sku)
+    await page.press("#till-search", "Enter")
+    await page.keyboard.press("F9")
+    await page.click(f"[data-method={method}]")
+    await page.click("#till-finish")
+    await page.wait_for_selector("#till-next")
+
+
+async def looked_at(looked: Looking, name: str) -> None:
+    await looked.page.screenshot(path=SHOTS / f"till-day-{name}.png")
+    assert await looked.violations() == []
+
+
+def mail_to(shop: Shop, address: str) -> list[Any]:
+    folder = Path(shop.world.house_of("orders").config.folder) / "mail"
+    files = sorted(folder.glob("*.eml")) if folder.exists() else []
+    found = [email.message_from_bytes(file.read_bytes(), policy=email.policy.default) for file in files]
+    return [letter for letter in found if letter["To"] == address]
+
+
+@pytest.mark.covers("ORD-100", "ORD-101", "ORD-103")
+async def test_a_day_at_the_till(day: tuple[Looking, str], shop: Shop) -> None:
+    looked, sku = day
+    page = looked.page
+    chief = f"Chris {sku[-4:]}"
+    await cashier(shop, chief, CHIEF, "2580")
+    await page.click("[data-tool=crew]")
+    await expect(page.locator(".till-people button").first).to_be_visible()
+    await looked_at(looked, "cashiers")
+    await page.click(f".till-people button:has-text('{chief}')")
+    await looked_at(looked, "pin")
+    await page.keyboard.type("9999")
+    await page.keyboard.press("Enter")
+    await expect(page.locator("#till-pin-problem")).to_have_text("this PIN is not right")
+    await page.keyboard.press("Escape")
+    await take_over(page, chief, "2580")
+    await expect(page.locator("#till-cashier")).to_have_text(chief)
+
+    await page.click("[data-tool=drawer]")
+    await looked_at(looked, "opening")
+    await page.fill("#till-float", "150,00")
+    await page.click("#till-drawer .till-finish")
+    await expect(page.locator("#till-shift")).to_have_text("Shift open")
+
+    await sell(page, sku, "cash")
+    number = await page.inner_text(".till-receipt #till-number")
+    await page.click("#till-mail")
+    await page.fill("#till-address", "no address")
+    await page.click("#till-amount .till-finish")
+    await expect(page.locator("#till-amount .app-problem")).to_have_text("this is not an e-mail address")
+    await looked_at(looked, "mail")
+    address = f"ann{sku[-4:]}@customer.test"
+    await page.fill("#till-address", address)
+    await page.click("#till-amount .till-finish")
+    await expect(page.locator("#till-amount")).to_be_hidden()
+    await page.click("#till-next")
+    await sell(page, sku, "card")
+    await page.click("#till-next")
+    await shop.world.settle()
+    [letter] = mail_to(shop, address)
+    assert [a.get_filename() for a in letter.iter_attachments()] == [f"{number}.pdf"]
+
+    await page.keyboard.press("F3")
+    await expect(page.locator(f"[data-number='{number}']")).to_be_visible()
+    await looked_at(looked, "earlier")
+    await page.fill("#till-returns-search", number)
+    await page.press("#till-returns-search", "Enter")
+    await page.wait_for_selector("#till-return-all")
+    await page.click("[data-step=more]")
+    await page.click("[data-step=more]")
+    await expect(page.locator("#till-back-1")).to_have_text("1")
+    await expect(page.locator("#till-return-total")).to_have_text("€12.10")
+    await page.fill("#till-return-reason", "does not light")
+    await looked_at(looked, "return")
+    await page.click("#till-returns .till-finish")
+    await expect(page.locator("#till-change")).to_have_text("€12.10")
+    await looked_at(looked, "credit")
+    credit = await page.inner_text(".till-receipt #till-number")
+    await page.click("#till-next")
+    (given,) = [o for o in await shop.person.get(f"/orders/pos?q={credit}") if o["number"] == credit]
+    assert (given["kind"], given["total"], given["cashier_id"]) == ("credit", "-12.10", chief)
+    await sell(page, sku, "cash")
+    await page.click("#till-next")
+
+    await page.click("[data-tool=drawer]")
+    await looked_at(looked, "drawer")
+    await page.click("#till-drawer button:has-text('Pay out')")
+    await page.fill("#till-moved", "4,60")
+    await page.check("[name=till-purpose][value=expense]")
+    await page.fill("#till-reason", "coffee for the customers")
+    await looked_at(looked, "pay-out")
+    await page.click("#till-drawer .till-finish")
+    await page.click("#till-drawer button:has-text('X-report')")
+    await expect(page.locator("#till-drawer .till-report")).to_contain_text("€157.50")
+    await looked_at(looked, "x-report")
+    await page.click("#till-report-ready")
+    await page.click("[data-tool=drawer]")
+    await page.click("#till-drawer button:has-text('Close the shift')")
+    await page.fill("[id='till-count-50']", "3")
+    await page.fill("[id='till-count-2']", "3")
+    await page.fill("[id='till-count-0.50']", "2")
+    assert await page.input_value("#till-counted") == "157.00"
+    await page.fill("#till-closing", "150")
+    await looked_at(looked, "counting")
+    await page.click("#till-drawer .till-finish")
+    await expect(page.locator("#till-drawer #till-report-number")).to_have_text(re.compile(r"^Z-\d{4}-\d{4}$"))
+    z = await page.inner_text("#till-drawer #till-report-number")
+    await expect(page.locator("#till-drawer .till-differs")).to_contain_text("€0.50")
+    await looked_at(looked, "z-report")
+    await page.emulate_media(media="print")
+    await page.screenshot(path=SHOTS / "till-day-z-paper.png")
+    await page.emulate_media(media="screen")
+    await page.click("#till-report-ready")
+    await expect(page.locator("#till-shift")).to_have_text("No shift")
+
+    (shift,) = [s for s in await shop.person.get("/pos/shifts") if s["number"] == z]
+    report = await shop.person.get(f"/pos/shifts/{shift['id']}")
+    assert (report["sales"], report["returns"], report["total"], report["difference"]) == (3, 1, "24.20", "-0.50")
+    await shop.world.settle()
+    await looked.go(f"/shifts/{shift['id']}")
+    await looked_at(looked, "shift-page")
+    await page.emulate_media(media="print")
+    await page.screenshot(path=SHOTS / "till-day-shift-paper.png", full_page=True)
+    await page.emulate_media(media="screen")
+    (entry,) = [e for e in await shop.person.get("/accounting/journal-entries") if z in e["description"]]
+    await looked.go(f"/accounting/journal-entries/{entry['id']}")
+    await expect(page.locator("main")).to_contain_text("Cash differences")
+    await page.screenshot(path=SHOTS / "till-day-entry.png")
+    lines = (await shop.person.get(f"/accounting/journal-entries/{entry['id']}"))["lines"]
+    assert sorted((line["account"], line["debit"], line["credit"]) for line in lines) == [
+        ("1000", "0", "7.50"),
+        ("1040", "7.00", "0"),
+        ("6100", "0.50", "0"),
+    ]
+    assert [c for c in looked.complaints if "422" not in c] == []
+
+
+@pytest.mark.parametrize(("wide", "dark", "dutch"), [(True, True, True), (False, False, True), (False, True, False)])
+async def test_the_dialogs_look_right_in_every_shape(
+    chromium: Browser, shop: Shop, wide: bool, dark: bool, dutch: bool
+) -> None:
+    sku = await goods(shop)
+    who = f"Jo {sku[-4:]}"
+    await cashier(shop, who, CHIEF, "7410")
+    looked = await looking(chromium, shop, wide=wide, dark=dark, dutch=dutch)
+    page = looked.page
+    name = f"{'wide' if wide else 'phone'}-{'dark' if dark else 'light'}-{'nl' if dutch else 'en'}"
+
+    async def seen(what: str) -> None:
+        await looked_at(looked, f"{what}-{name}")
+
+    await looked.log_in()
+    await open_till(looked)
+    await page.click("[data-tool=crew]")
+    await page.click(f".till-people button:has-text('{who}')")
+    await seen("pin")
+    await page.keyboard.type("7410")
+    await page.keyboard.press("Enter")
+    await expect(page.locator("#till-crew")).to_be_hidden()
+    await page.click("[data-tool=drawer]")
+    await seen("opening")
+    await page.fill("#till-float", "100")
+    await page.press("#till-float", "Enter")
+    await expect(page.locator("#till-drawer")).to_be_hidden()
+    await sell_by_search(page, sku)
+    await seen("till")
+    await page.keyboard.press("F3")
+    await page.locator("#till-returns-list .btn-primary").first.click()
+    await page.click("#till-return-all")
+    await expect(page.locator("#till-return-total")).to_contain_text("12")
+    await seen("return")
+    await page.keyboard.press("Escape")
+    await page.click("[data-tool=drawer]")
+    await seen("drawer")
+    await page.click("#till-drawer .till-choices .btn >> nth=0")
+    await seen("pay-in")
+    await page.keyboard.press("Escape")
+    await page.click("[data-tool=drawer]")
+    await page.click("#till-drawer .till-choices .btn >> nth=3")
+    await seen("counting")
+    await page.fill("#till-counted", "112.10")
+    await page.press("#till-counted", "Enter")
+    await expect(page.locator("#till-report-ready")).to_be_visible()
+    await seen("z-report")
+    await page.click("#till-report-ready")
+    await page.click("[data-tool=crew]")
+    await page.click("#till-lock")
+    await expect(page.locator("#till-lock")).to_have_count(0)
+    await expect(page.locator(".till-people button").first).to_be_visible()
+    await seen("locked")
+    await page.keyboard.press("Escape")
+    await expect(page.locator("#till-crew")).to_be_visible()
+    (shift,) = await shop.person.get(f"/pos/shifts?cashier_id={who.replace(' ', '%20')}")
+    assert (shift["counted"], shift["difference"]) == ("112.10", "0.00")
+    await looked.go(f"/shifts/{shift['id']}")
+    await seen("shift")
+    assert looked.complaints == []
+    await page.context.close()
+
+
+async def sell_by_search(page: Page, sku: str) -> None:
+    """One piece for cash, by keys alone; the receipt is closed."""
+    await page.fill("#till-search", sku)
+    await page.press("#till-search", "Enter")
+    await page.keyboard.press("F9")
+    await page.press("#till-given", "Enter")
+    await page.keyboard.press("Enter")
+    await page.wait_for_selector("#till-next")
+    await page.keyboard.press("Enter")
