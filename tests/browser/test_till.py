@@ -11,12 +11,12 @@ from decimal import Decimal
 from typing import Any
 
 import pytest
-from playwright.async_api import Browser, BrowserContext, Page, Route, expect
+from playwright.async_api import Browser, Page, Route, expect
 from shopping import SHOTS, Looking, Shop, looking
 
 pytestmark = pytest.mark.browser
 
-SALES = int(os.environ.get("ENTREPOT_TILL_SALES", "60"))
+SALES = int(os.environ.get("ENTREPOT_TILL_SALES", "500"))
 SELLING = re.compile(r"/api/v1/orders/pos(/sync)?$")
 
 
@@ -201,15 +201,39 @@ async def unreliable(route: Route) -> None:
         await route.continue_()
 
 
+async def rows_of(shop: Shop, path: str) -> list[Any]:
+    """Every row of a list."""
+    found, cursor = [], ""
+    while True:
+        page = (await shop.person.call("GET", f"{path}&limit=200{cursor}")).json()
+        found += page["data"]
+        if not page["next_cursor"]:
+            return found
+        cursor = f"&cursor={page['next_cursor']}"
+
+
+async def cash_in_books(shop: Shop) -> Decimal:
+    await shop.world.settle()
+    rows = await shop.person.get("/accounting/reports/trial-balance")
+    return sum((Decimal(r["debit"]) - Decimal(r["credit"]) for r in rows if r["code"] == "1000"), Decimal(0))
+
+
+@pytest.mark.covers("ORD-102", "ORD-112")
 async def test_three_tabs_on_a_bad_network_make_every_sale_exactly_once(chromium: Browser, shop: Shop) -> None:
-    sku = await light(shop, SALES)
+    sku, books = await light(shop, SALES), await cash_in_books(shop)
     first = await looking(chromium, shop)
     await first.log_in()
-    context: BrowserContext = first.page.context
+    page, context = first.page, first.page.context
+    await open_till(first)
+    await page.click("[data-tool=drawer]")
+    await page.fill("#till-float", "100")
+    await page.press("#till-float", "Enter")
+    await expect(page.locator("#till-shift")).to_have_text("Shift open")
     await context.route(SELLING, unreliable)
     tabs = [first, *[Looking(await context.new_page(), shop) for _ in range(2)]]
-    for tab in tabs:
+    for tab in tabs[1:]:
         await open_till(tab)
+        await expect(tab.page.locator("#till-shift")).to_have_text("Shift open")
 
     async def sell_some(page: Page, count: int) -> None:
         for _ in range(count):
@@ -220,14 +244,33 @@ async def test_three_tabs_on_a_bad_network_make_every_sale_exactly_once(chromium
     await asyncio.gather(*(sell_some(tab.page, share) for tab, share in zip(tabs, shares, strict=True)))
     for tab in tabs:
         await expect(tab.page.locator("#till-state-words")).to_have_text("Online", timeout=120_000)
-    orders = await sold(shop, sku)
+    assert await page.evaluate(OUTBOX, f"till {shop.person.tenant}") == 0
+    terminal = await page.evaluate("localStorage.getItem('entrepot.till.terminal')")
+    (shift,) = await rows_of(shop, f"/pos/shifts?terminal_id={terminal}")
+    orders = await rows_of(shop, f"/orders?shift_id={shift['id']}")
     assert len(orders) == SALES
-    assert len({order["number"] for order in orders}) == SALES
-    assert len({order["client_id"] for order in orders}) == SALES
-    assert sum(Decimal(p["amount"]) for order in orders for p in order["payments"]) == Decimal("12.10") * SALES
-    assert {p["method"] for order in orders for p in order["payments"]} == {"cash"}
-    assert await first.page.evaluate(OUTBOX, f"till {shop.person.tenant}") == 0
-    await shop.world.settle()
+    numbers = sorted(int(order["number"].rsplit("-", 1)[1]) for order in orders)
+    assert numbers == list(range(numbers[0], numbers[0] + SALES))
+    taken = Decimal("12.10") * SALES
+    payments = await rows_of(shop, f"/payments?terminal_id={terminal}")
+    assert {payment["method"] for payment in payments} == {"cash"}
+    assert (len(payments), sum(Decimal(payment["amount"]) for payment in payments)) == (SALES, taken)
+    await page.click("[data-tool=drawer]")
+    await page.click("#till-drawer button:has-text('Close the shift')")
+    await page.fill("#till-counted", str(100 + taken))
+    await page.press("#till-counted", "Enter")
+    await expect(page.locator("#till-drawer #till-report-number")).to_have_text(re.compile(r"^Z-\d{4}-\d{4,}$"))
+    report = await shop.person.get(f"/pos/shifts/{shift['id']}")
+    assert [report[name] for name in ("sales", "returns", "late", "uncounted")] == [SALES, 0, 0, 0]
+    assert [Decimal(report[name]) for name in ("gross", "cash_sales", "expected", "counted", "difference")] == [
+        taken,
+        taken,
+        100 + taken,
+        100 + taken,
+        0,
+    ]
+    assert sum(Decimal(order["total"]) for order in orders) == Decimal(report["net"]) + Decimal(report["tax"])
+    assert await cash_in_books(shop) - books == 100 + taken
     assert (await shop.person.get(f"/inventory/{sku}"))["on_hand"] == "0"
     await context.close()
 

@@ -40,15 +40,16 @@ export class Outbox {
     });
   }
 
-  /** Send what waits, now, and again later while something is left. */
+  /** Send what waits, now, and again later while something is left or nobody answers. */
   async try() {
     clearTimeout(this.timer);
     try {
       await navigator.locks.request(`${this.store.name} sync`, { ifAvailable: true }, async (lock) => {
         if (lock && navigator.onLine) await this.#send();
       });
+      if (navigator.onLine && !this.reachable) await this.#knock();
     } finally {
-      if ((await this.#waiting()).length) {
+      if ((await this.#waiting()).length || (navigator.onLine && !this.reachable)) {
         const pause = Math.min(LONGEST_PAUSE_MS, FIRST_PAUSE_MS * 2 ** this.failures);
         this.timer = setTimeout(() => this.try(), pause * (0.5 + Math.random() / 2));
       }
@@ -116,6 +117,12 @@ export class Outbox {
     }
   }
 
+  // What this tab waited for another tab may have sent: is there a connection again?
+  async #knock() {
+    await this.request("GET", "/me");
+    this.failures = this.reachable ? 0 : this.failures + 1;
+  }
+
   async #take(sales, outcomes) {
     const bySale = new Map(outcomes.map((outcome) => [outcome.client_id, outcome]));
     const finished = [];
@@ -175,8 +182,12 @@ export class Outbox {
   }
 
   #reached(reachable) {
+    const lost = this.reachable && !reachable;
     this.reachable = reachable;
     this.heard();
+    if (!lost || !navigator.onLine) return;
+    clearTimeout(this.timer);
+    this.timer = setTimeout(() => this.try(), FIRST_PAUSE_MS);
   }
 
   #saleLock(clientId) {
