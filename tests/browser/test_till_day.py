@@ -14,6 +14,8 @@ import pytest
 from playwright.async_api import Browser, Page, expect
 from shopping import SHOTS, Looking, Shop, looking
 
+from entrepot.testing.world import PASSWORD
+
 pytestmark = pytest.mark.browser
 
 CHIEF = ["pos.*", "orders.*"]
@@ -63,6 +65,7 @@ async def take_over(page: Page, name: str, pin: str) -> None:
     for digit in pin:
         await page.click(f"[data-digit='{digit}']")
     await page.click("#till-pin-ok")
+    await expect(page.locator("#till-crew")).to_be_hidden()
 
 
 async def sell(page: Page, sku: str, method: str) -> None:
@@ -275,3 +278,163 @@ async def sell_by_search(page: Page, sku: str) -> None:
     await page.keyboard.press("Enter")
     await page.wait_for_selector("#till-next")
     await page.keyboard.press("Enter")
+
+
+async def test_who_may_less_gets_no_discount_through(day: tuple[Looking, str], shop: Shop) -> None:
+    looked, sku = day
+    page = looked.page
+    chief, clerk = f"Chief {sku[-4:]}", f"Clerk {sku[-4:]}"
+    await cashier(shop, chief, CHIEF, "2580")
+    await cashier(shop, clerk, ["pos.sell"], "1470")
+    await take_over(page, chief, "2580")
+    await page.fill("#till-search", sku)
+    await page.press("#till-search", "Enter")
+    await page.keyboard.press("F8")
+    await page.fill("#till-amount-field", "2.10")
+    await page.keyboard.press("Enter")
+    await expect(page.locator("#till-total")).to_have_text("€10.00")
+    await take_over(page, clerk, "1470")
+    await expect(page.locator("[data-tool=discount]")).to_be_hidden()
+    await page.keyboard.press("F8")
+    await expect(page.locator("#till-amount")).to_be_hidden()
+    await page.keyboard.press("F9")
+    await page.press("#till-given", "Enter")
+    await page.keyboard.press("Enter")
+    await expect(page.locator("#till-problem")).to_have_text("you need the permission orders.price for this")
+    await page.keyboard.press("Escape")
+    await page.click("[data-tool=drawer]")
+    await expect(page.locator("#till-drawer")).to_contain_text("Somebody who may open shifts must do so.")
+    await page.keyboard.press("Escape")
+    await take_over(page, chief, "2580")
+    await page.keyboard.press("F9")
+    await page.press("#till-given", "Enter")
+    await page.keyboard.press("Enter")
+    number = await page.inner_text(".till-receipt #till-number")
+    (order,) = await shop.person.get(f"/orders/pos?q={number}")
+    assert (order["total"], order["cashier_id"]) == ("10.00", chief)
+    await page.keyboard.press("Enter")
+    await take_over(page, clerk, "1470")
+    await page.keyboard.press("F3")
+    await page.click(f"[data-number='{number}']")
+    await expect(page.locator("#till-returns")).to_contain_text("Somebody who may give money back must do this.")
+    await page.click("#till-old-receipt")
+    await expect(page.locator(".till-receipt #till-number")).to_have_text(number)
+    await expect(page.locator(".till-receipt")).to_contain_text("€10.00")
+
+
+async def test_a_lock_holds_in_every_tab_and_after_a_reload(day: tuple[Looking, str], shop: Shop) -> None:
+    looked, sku = day
+    page = looked.page
+    who = f"Jo {sku[-4:]}"
+    user_id = await cashier(shop, who, CHIEF, "2580")
+    await take_over(page, who, "2580")
+    await expect(page.locator("#till-cashier")).to_have_text(who)
+    other = Looking(await page.context.new_page(), shop)
+    await open_till(other)
+    await expect(other.page.locator("#till-cashier")).to_have_text(who)
+    await other.page.click("[data-tool=crew]")
+    await other.page.click("#till-lock")
+    for tab in (other.page, page):
+        await expect(tab.locator("#till-crew h2")).to_have_text("The till is locked")
+        for _ in range(3):
+            await tab.keyboard.press("Escape")
+        await expect(tab.locator("#till-crew h2")).to_be_visible()
+    await page.bring_to_front()
+    await page.reload()
+    await expect(page.locator("#till-crew h2")).to_have_text("The till is locked")
+    await take_over(page, who, "2580")
+    for tab in (page, other.page):
+        await expect(tab.locator("#till-crew")).to_be_hidden()
+        await expect(tab.locator("#till-cashier")).to_have_text(who)
+    # A PIN that is changed elsewhere locks out whoever came in with the old one; what they sold is kept.
+    await shop.person.put(f"/users/{user_id}/pin", {"pin": "9630"})
+    await page.bring_to_front()
+    await page.fill("#till-search", sku)
+    await page.press("#till-search", "Enter")
+    await page.keyboard.press("F9")
+    await page.press("#till-given", "Enter")
+    await page.keyboard.press("Enter")
+    await expect(page.locator("#till-crew")).to_contain_text("The log-in of the cashier has ended.")
+    await take_over(page, who, "9630")
+    await page.click("#till-next")
+    await expect(page.locator("#till-state-words")).to_have_text("Online", timeout=20_000)
+    orders = await shop.person.get(f"/orders/pos?cashier_id={who.replace(' ', '%20')}")
+    assert [order["total"] for order in orders] == ["12.10"]
+    # Who logs in with a password opens the lock as themselves.
+    await page.click("[data-tool=crew]")
+    await page.click("#till-lock")
+    await page.click("#till-crew a:has-text('Log in')")
+    await page.fill("#email", shop.email)
+    await page.fill("#password", PASSWORD)
+    await page.click("button.btn-primary")
+    await page.wait_for_selector("#till[data-ready]")
+    await expect(page.locator("#till-crew")).to_be_hidden()
+    await expect(page.locator("#till-cashier")).to_have_text("Petra van Dijk")
+
+
+async def test_without_network_it_says_what_must_wait(day: tuple[Looking, str], shop: Shop) -> None:
+    looked, sku = day
+    page = looked.page
+    who = f"Jo {sku[-4:]}"
+    await cashier(shop, who, CHIEF, "2580")
+    await take_over(page, who, "2580")
+    await page.click("[data-tool=drawer]")
+    await page.fill("#till-float", "20")
+    await page.press("#till-float", "Enter")
+    await expect(page.locator("#till-shift")).to_have_text("Shift open")
+    await page.evaluate("navigator.serviceWorker.ready.then(() => true)")
+    await page.context.set_offline(True)
+    await page.reload()
+    await page.wait_for_selector("#till[data-ready]")
+    await expect(page.locator("#till-cashier")).to_have_text(who)
+    await expect(page.locator("#till-shift")).to_have_text("Shift open")
+    await page.click("[data-tool=crew]")
+    await expect(page.locator("#till-crew")).to_contain_text("Without connection nobody can take over")
+    await expect(page.locator("#till-lock")).to_have_count(0)
+    await looked_at(looked, "offline-cashiers")
+    await page.keyboard.press("Escape")
+    await page.keyboard.press("F3")
+    await expect(page.locator("#till-returns")).to_contain_text("Returns need a connection")
+    await looked_at(looked, "offline-returns")
+    await page.keyboard.press("Escape")
+    await page.click("[data-tool=drawer]")
+    await expect(page.locator("#till-drawer")).to_contain_text("Without connection the drawer stays as it is")
+    await expect(page.locator("#till-drawer .till-choices .btn").first).to_be_disabled()
+    await page.keyboard.press("Escape")
+    await sell_by_search(page, sku)
+    (shift,) = await shop.person.get(f"/pos/shifts?cashier_id={who.replace(' ', '%20')}")
+    closed = await shop.person.post(f"/pos/shifts/{shift['id']}/close", {"counted": "32.10"})
+    assert (closed["sales"], closed["expected"], closed["difference"]) == (0, "20.00", "12.10")
+    await page.context.set_offline(False)
+    await expect(page.locator("#till-state-words")).to_have_text("Online", timeout=20_000)
+    await expect(page.locator("#till-shift")).to_have_text("No shift")
+    assert (await shop.person.get(f"/pos/shifts/{shift['id']}"))["uncounted"] == 1
+    await page.click("[data-tool=drawer]")
+    await expect(page.locator("#till-float")).to_have_value("32.10")
+    await page.press("#till-float", "Enter")
+    await expect(page.locator("#till-shift")).to_have_text("Shift open")
+    await page.click("[data-tool=drawer]")
+    await page.click("#till-drawer button:has-text('X-report')")
+    await expect(page.locator("#till-drawer .till-report")).to_contain_text("Of which late (1)")
+
+
+async def test_a_till_that_needs_a_shift_asks_for_it_before_it_is_paid(day: tuple[Looking, str], shop: Shop) -> None:
+    looked, sku = day
+    page = looked.page
+    setting = "/settings/orders.till_needs_shift"
+    await shop.person.put(setting, {"value": True, "level": "tenant"})
+    try:
+        await page.reload()
+        await page.wait_for_selector("#till[data-ready]")
+        await page.fill("#till-search", sku)
+        await page.press("#till-search", "Enter")
+        await page.keyboard.press("F9")
+        await expect(page.locator("#till-paying")).to_be_hidden()
+        await expect(page.locator("#till-drawer")).to_contain_text("Open a shift first")
+        await page.fill("#till-float", "5")
+        await page.press("#till-float", "Enter")
+        await expect(page.locator("#till-drawer")).to_be_hidden()
+        await page.keyboard.press("F9")
+        await expect(page.locator("#till-paying")).to_be_visible()
+    finally:
+        await shop.person.put(setting, {"value": False, "level": "tenant"})

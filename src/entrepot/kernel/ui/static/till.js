@@ -32,7 +32,7 @@ async function start() {
   navigator.storage?.persist?.();
   store = await Store.open(`till ${own.tenant} ${own.entity}`);
   own.terminal = terminal();
-  outbox = new Outbox(store, own, drawState);
+  outbox = new Outbox(store, own, heard);
   crew = new Crew(store, outbox, drawCrew);
   drawer = new Drawer(store, outbox, crew, () => shop, drawCrew);
   basket = new Basket(drawBasket);
@@ -87,6 +87,15 @@ async function refreshCounts() {
   byId("till-parked-count").textContent = parked.length || "";
   drawState(waiting);
   if (byId("till-outbox").open) showOutbox();
+}
+
+// The connection came or went. What was sold and closed elsewhere meanwhile is not known here yet.
+let answered = true;
+function heard() {
+  const back = outbox.reachable && !answered;
+  answered = outbox.reachable;
+  drawState();
+  if (back) readCatalogue();
 }
 
 // Who stands at the till and what they may do, and whether its drawer is open.
@@ -257,6 +266,7 @@ async function finish(payments, total) {
   basket.fill([]);
   byId("till").removeAttribute("data-basket");
   receipt.show({ ...sale, order_id: outcome.sold?.id, number: outcome.sold?.number });
+  crew.toTop();
   return null;
 }
 

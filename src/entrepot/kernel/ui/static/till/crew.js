@@ -21,10 +21,10 @@ export class Crew {
     const [cashier, lock] = await Promise.all([this.store.get("facts", "cashier"), this.store.get("facts", "lock")]);
     const known = this.cashier?.credential;
     const locked = this.locked;
-    // Who logs in anew with a password opens the lock, and stands there themselves.
-    const mine = cashier?.session === own.session ? cashier : null;
-    this.cashier = mine && new Date(mine.expires_at) > new Date() ? mine : null;
-    this.locked = lock?.session === own.session || Boolean(mine && !this.cashier);
+    // Who logs in anew with a password opens the lock, and stands there themselves. That a credential has ended is
+    // for the server to say: without connection the cashier goes on.
+    this.cashier = cashier?.session === own.session ? cashier : null;
+    this.locked = lock?.session === own.session;
     if (this.cashier?.credential !== known || this.locked !== locked) this.changed();
     if (this.locked && !(locked && this.dialog.open)) this.open();
     else if (locked && !this.locked) this.dialog.close();
@@ -47,6 +47,11 @@ export class Crew {
     if (credential !== this.credential) return;
     this.problem = t("pinEnded");
     await this.#become(null, true);
+  }
+
+  /** A lock stands above what opened meanwhile. */
+  toTop() {
+    if (this.locked) this.dialog.close(); // and opens again
   }
 
   async open() {

@@ -153,7 +153,15 @@ export class Drawer {
         "label",
         { class: "till-coin" },
         el("span", {}, money.show(money.minor(value))),
-        el("input", { id: `till-count-${value}`, class: "form-control", type: "text", inputmode: "numeric", pattern: "[0-9]*", maxlength: "5", autocomplete: "off", oninput: add }),
+        el("input", {
+          id: `till-count-${value}`,
+          class: "form-control",
+          inputmode: "numeric",
+          pattern: "[0-9]*",
+          maxlength: "5",
+          autocomplete: "off",
+          oninput: add,
+        }),
       );
     const send = async () => {
       if (counts().some((one) => !Number.isInteger(one.count) || one.count < 0)) return t("noAmount");
@@ -204,7 +212,9 @@ export class Drawer {
           "div",
           { class: "till-dialog-foot" },
           button([icon("printer"), t("print")], () => window.print(), "btn-lg"),
-          this.crew.may("pos.report") ? el("a", { class: "btn btn-lg", href: `${own.root}/shifts/${report.id}` }, icon("eye"), t("allOfIt")) : "",
+          this.crew.may("pos.report")
+            ? el("a", { class: "btn btn-lg", href: `${own.root}/shifts/${report.id}` }, icon("eye"), t("allOfIt"))
+            : "",
           button([icon("check"), t("ready")], () => this.dialog.close(), "btn-primary btn-lg", { id: "till-report-ready" }),
         ),
       ],

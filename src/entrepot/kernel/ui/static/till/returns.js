@@ -43,17 +43,23 @@ export class Returns {
     if (this.sale) return;
     const { money } = this;
     const known = byId("till-returns-search");
-    const search = known ?? el("input", { id: "till-returns-search", class: "form-control form-control-lg", type: "search", autocomplete: "off", oninput: () => this.#typed(), onkeydown: (event) => this.#entered(event) });
+    const search = known ?? this.#searchField();
     const rows = (this.found ?? []).map((one) =>
       el(
         "li",
         {},
         el("span", {}, `${one.number} · ${money.show(money.minor(one.total))}`, el("small", {}, `${time(one.placed_at)} · ${one.items}`)),
-        button(t("choose"), () => this.choose(one.id), "btn-primary", { "data-number": one.number, "aria-label": `${t("choose")} ${one.number}` }),
+        button(t("choose"), () => this.choose(one.id), "btn-primary", {
+          "data-number": one.number,
+          "aria-label": `${t("choose")} ${one.number}`,
+        }),
       ),
     );
     const note = this.offline ? t("returnsOffline") : this.problem || (!this.found ? t("working") : !rows.length ? t("noSale") : "");
-    const fresh = el("div", { id: "till-returns-list" }, note ? el("p", { class: this.offline ? "till-kept" : "till-quiet", role: "status" }, note) : el("ul", { class: "till-rows" }, ...rows));
+    const shown = note
+      ? el("p", { class: this.offline ? "till-kept" : "till-quiet", role: "status" }, note)
+      : el("ul", { class: "till-rows" }, ...rows);
+    const fresh = el("div", { id: "till-returns-list" }, shown);
     if (known && byId("till-returns-list")) byId("till-returns-list").replaceWith(fresh);
     else {
       this.dialog.replaceChildren(
@@ -64,6 +70,17 @@ export class Returns {
       );
     }
     search.disabled = this.offline;
+  }
+
+  #searchField() {
+    return el("input", {
+      id: "till-returns-search",
+      class: "form-control form-control-lg",
+      type: "search",
+      autocomplete: "off",
+      oninput: () => this.#typed(),
+      onkeydown: (event) => this.#entered(event),
+    });
   }
 
   #typed() {
@@ -158,12 +175,22 @@ export class Returns {
       this.#counted();
     };
     const step = (words, by, label) =>
-      button(words, () => change(by), "btn-icon", { "aria-label": `${label}: ${line.name}`, disabled: left === 0n, "data-step": by > 0n ? "more" : "less" });
+      button(words, () => change(by), "btn-icon", {
+        "aria-label": `${label}: ${line.name}`,
+        disabled: left === 0n,
+        "data-step": by > 0n ? "more" : "less",
+      });
     return el(
       "li",
       { class: "till-back-line", "data-position": line.position },
       el("span", {}, line.name, el("small", {}, t("leftOf", { left: this.money.count(line.left), quantity: this.money.count(line.quantity) }))),
-      el("span", { class: "till-stepper" }, step("−", -1_000_000n, t("less")), el("output", { id: `till-back-${line.position}` }, "0"), step(icon("plus"), 1_000_000n, t("oneMore"))),
+      el(
+        "span",
+        { class: "till-stepper" },
+        step("−", -1_000_000n, t("less")),
+        el("output", { id: `till-back-${line.position}` }, "0"),
+        step(icon("plus"), 1_000_000n, t("oneMore")),
+      ),
     );
   }
 
