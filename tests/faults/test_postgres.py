@@ -17,7 +17,7 @@ from pathlib import Path
 import asyncpg
 import pytest
 
-from entrepot.kernel import postgres
+from entrepot.kernel import accounts, postgres
 from entrepot.kernel.postgres import Postgres, PostgresError, ensure
 
 AS_ROOT = os.geteuid() == 0
@@ -27,10 +27,10 @@ root_only = pytest.mark.skipif(not AS_ROOT, reason="is about running as root")
 OWN_UNTIL_KILLED = """
 import sys, time
 from pathlib import Path
-from entrepot.kernel import postgres
-postgres._DEATH_SIGNAL = sys.argv[2] != "watcher"
+from entrepot.kernel import accounts, postgres
+accounts.DEATH_SIGNAL = sys.argv[2] != "watcher"
 if sys.argv[2] == "as nobody":
-    postgres._unshare_user = lambda: 1 / 0
+    accounts._unshare_user = lambda: 1 / 0
 with postgres.ensure(Path(sys.argv[1])) as running:
     print(running.server.pid, flush=True)
     time.sleep(600)
@@ -175,7 +175,7 @@ def refuse_namespaces() -> None:
 def test_without_namespaces_nobody_runs_the_server(home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     with ensure(home) as running:
         ask(running.server.url, "create table kept as select 42 as answer")
-    monkeypatch.setattr(postgres, "_unshare_user", refuse_namespaces)
+    monkeypatch.setattr(accounts, "_unshare_user", refuse_namespaces)
     nobody = pwd.getpwnam("nobody").pw_uid
     with ensure(home) as running:
         status = Path(f"/proc/{own_pid(running)}/status").read_text()
@@ -190,7 +190,7 @@ def test_without_namespaces_nobody_runs_the_server(home: Path, monkeypatch: pyte
 @root_only
 @linux_only
 def test_root_in_a_closed_home_is_told_what_to_do(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(postgres, "_unshare_user", refuse_namespaces)
+    monkeypatch.setattr(accounts, "_unshare_user", refuse_namespaces)
     closed = tmp_path / "closed"
     closed.mkdir(mode=0o700)
     with pytest.raises(PostgresError, match=r"set ENTREPOT_HOME .* or give ENTREPOT_DATABASE_URL"):
@@ -394,7 +394,7 @@ def test_a_foreign_server_on_the_folder_is_waited_for_and_left_alone(
         pass
     folder = home / "postgres"
     command = [str(postgres._find_binaries(None) / "postgres"), "-D", str(folder / "data")]
-    account = postgres._choose_account(Path(command[0]), folder / "data")
+    account = accounts.choose(Path(command[0]), folder / "data")
     foreign = account.popen([*command, "-k", str(folder / "run"), "-clisten_addresses="], subprocess.DEVNULL)
     try:
         assert until(lambda: postgres._answers(str(folder / "run/.s.PGSQL.5432")), 20)

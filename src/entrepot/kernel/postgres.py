@@ -5,7 +5,6 @@ One process owns a home and its server; the server never outlives its owner, wha
 
 from __future__ import annotations
 
-import ctypes
 import hashlib
 import importlib.util
 import json
@@ -20,15 +19,19 @@ import sys
 import tempfile
 import threading
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from urllib.parse import quote
 
+from entrepot.kernel import accounts
+from entrepot.kernel.accounts import PostgresError
+
+__all__ = ["Postgres", "PostgresError", "Server", "ensure"]
+
 if sys.platform != "win32":
     import fcntl
-    import pwd
 
 
 @dataclass(frozen=True)
@@ -38,10 +41,6 @@ class Server:
     url: str
     owned: bool
     pid: int | None
-
-
-class PostgresError(RuntimeError):
-    """PostgreSQL cannot be had; the message says what a person can do about it."""
 
 
 class Postgres:
@@ -104,10 +103,6 @@ def ensure(
 _SOCKET = ".s.PGSQL.5432"  # the port only names this file; nothing listens on TCP
 _OLD_SERVER_SECONDS, _JOIN_SECONDS, _STOP_SECONDS = 60.0, 20.0, 60.0
 _LOG_BYTES = 10_000_000
-_LINUX = sys.platform == "linux"
-_DEATH_SIGNAL = _LINUX  # the kernel tells the server that its owner died; elsewhere a watcher does
-_CLONE_NEWUSER, _PR_SET_PDEATHSIG = 0x10000000, 1
-_libc = ctypes.CDLL(None, use_errno=True) if _LINUX else None
 _WATCHER = "import os, sys; sys.stdin.read(); os.kill(int(sys.argv[1]), 2)"
 # fsync and synchronous_commit are not here: their default, on, is the promise that a paid order stays paid.
 _SETTINGS = {
@@ -118,7 +113,7 @@ _SETTINGS = {
     "max_wal_size": "2GB",
     "checkpoint_timeout": "15min",
     "random_page_cost": "1.1",
-    "effective_io_concurrency": "64" if _LINUX else "0",  # macOS before PostgreSQL 18 takes nothing but 0
+    "effective_io_concurrency": "64" if accounts.LINUX else "0",  # macOS before PostgreSQL 18 takes nothing but 0
     "jit": "off",  # compiling costs more than it saves on queries of milliseconds
     "timezone": "UTC",
     "log_timezone": "UTC",
@@ -141,12 +136,12 @@ class _Owned(Postgres):
         self._stopped = False
 
     def start(self) -> None:
-        if _DEATH_SIGNAL and threading.current_thread() is not threading.main_thread():
+        if accounts.DEATH_SIGNAL and threading.current_thread() is not threading.main_thread():
             # The signal follows the thread that forked, so the end of a pool thread would end the server.
             raise PostgresError("PostgreSQL must be started from the main thread")
         self._forget()
         binaries = _find_binaries(self._binaries)
-        account = _choose_account(binaries / "postgres", self._data)
+        account = accounts.choose(binaries / "postgres", self._data)
         account.own(self._folder / "owner.lock")
         if self._log.exists() and self._log.stat().st_size > _LOG_BYTES:
             self._log.replace(self._log.with_name("log.1"))
@@ -170,7 +165,7 @@ class _Owned(Postgres):
             self._process = account.popen([str(binaries / "postgres"), "-D", str(self._data), *chosen], log)
         finally:
             os.close(log)
-        if not _DEATH_SIGNAL:
+        if not accounts.DEATH_SIGNAL:
             self._watcher = subprocess.Popen(  # noqa: S603 - our own interpreter and words
                 [sys.executable, "-ISc", _WATCHER, str(self._process.pid)],
                 stdin=subprocess.PIPE,
@@ -215,7 +210,7 @@ class _Owned(Postgres):
             self._watcher.communicate()
             self._watcher = None
 
-    def _create(self, initdb: Path, account: _Account, log: int) -> None:
+    def _create(self, initdb: Path, account: accounts.Account, log: int) -> None:
         """Made aside and renamed, so that a data folder is either whole or absent."""
         deadline = time.monotonic() + 5
         while (half_made := [*self._folder.glob("data.new-*")]) and time.monotonic() < deadline:
@@ -250,100 +245,6 @@ class _Owned(Postgres):
 
     def _log_end(self) -> str:
         return "\n".join(self._log.read_text(errors="replace").splitlines()[-15:])
-
-
-@dataclass(frozen=True)
-class _Account:
-    """Whom PostgreSQL runs as. `mapped`: as us, but under another number in a user namespace of its own."""
-
-    uid: int
-    gid: int
-    mapped: bool
-    folder: Path
-
-    def own(self, path: Path) -> None:
-        if os.geteuid() == 0:
-            os.chown(path, self.uid, self.gid, follow_symlinks=False)
-
-    def popen(self, command: list[str], output: int) -> subprocess.Popen[bytes]:
-        # Nothing of ours leaks in: no secrets, and no PGOPTIONS that would change the server.
-        kept = {key: os.environ[key] for key in ("TMPDIR", "LD_LIBRARY_PATH") if key in os.environ}
-        switch = self.uid != os.geteuid()
-        return subprocess.Popen(  # noqa: S603 - no shell, and the binaries the operator chose
-            command,
-            cwd=self.folder,
-            env={"LC_ALL": "C", "PATH": os.defpath} | kept,
-            stdin=subprocess.DEVNULL,
-            stdout=output,
-            stderr=output,
-            start_new_session=True,  # a Ctrl-C in the terminal must reach our shutdown, not the server
-            user=self.uid if switch else None,
-            group=self.gid if switch else None,
-            extra_groups=[] if switch else None,
-            preexec_fn=self._before_exec() if _LINUX or switch else None,
-        )
-
-    def _before_exec(self) -> Callable[[], None]:
-        """Runs between fork and exec: system calls only, since other threads' locks stay locked there."""
-        parent = os.getpid()
-        seen = next(filter(_has_name, (1000, 1, 2, 65534)), 1000)
-        maps = {"setgroups": "deny", "uid_map": f"{seen} {self.uid} 1", "gid_map": f"{seen} {self.gid} 1"}
-
-        def prepare() -> None:
-            if self.mapped:
-                _unshare_user()
-                for file, line in maps.items():
-                    handle = os.open(f"/proc/self/{file}", os.O_WRONLY)
-                    os.write(handle, line.encode())
-                    os.close(handle)
-            os.chdir(self.folder)  # once more, as the user it now is: fails when the way is barred
-            if _DEATH_SIGNAL and _libc is not None:  # after the change of user, which clears it
-                _libc.prctl(_PR_SET_PDEATHSIG, ctypes.c_ulong(signal.SIGINT), 0, 0, 0)
-                if os.getppid() != parent:  # it died in between, so the signal will never come
-                    os._exit(1)
-
-        return prepare
-
-
-def _unshare_user() -> None:
-    if _libc is None or _libc.unshare(_CLONE_NEWUSER) != 0:
-        raise OSError(ctypes.get_errno(), "no user namespaces")
-
-
-def _has_name(uid: int) -> bool:
-    with suppress(KeyError):
-        return bool(pwd.getpwuid(uid).pw_name)
-    return False
-
-
-def _choose_account(postgres: Path, data: Path) -> _Account:
-    """PostgreSQL refuses root, and initdb refuses a uid without a name, which containers like to give."""
-    uid, gid, folder = os.geteuid(), os.getegid(), data.parent
-    plain = _Account(uid, gid, mapped=False, folder=folder)
-    if uid != 0 and _has_name(uid):
-        return plain
-    choices = [_Account(uid, gid, mapped=True, folder=folder)] if _LINUX else []
-    owner = data.stat() if data.exists() else None
-    if uid != 0:
-        choices.append(plain)
-    elif owner is not None and owner.st_uid != 0:  # an ordinary user's home stays that user's
-        choices = [_Account(owner.st_uid, owner.st_gid, mapped=False, folder=folder)]
-    else:
-        with suppress(KeyError):
-            nobody = pwd.getpwnam("nobody")
-            choices.append(_Account(nobody.pw_uid, nobody.pw_gid, mapped=False, folder=folder))
-    for account in choices:
-        with suppress(OSError, subprocess.SubprocessError):
-            if account.popen([str(postgres), "-V"], subprocess.DEVNULL).wait() == 0:
-                if uid == 0 and owner is not None and owner.st_uid != account.uid:
-                    for path in (data, *data.rglob("*")):
-                        account.own(path)
-                return account
-    raise PostgresError(
-        "PostgreSQL does not run as root, user namespaces are refused here, and no other user can reach both "
-        f"{folder} and {postgres}: set ENTREPOT_HOME to a folder another user can reach, run as an ordinary "
-        "user, or give ENTREPOT_DATABASE_URL"
-    )
 
 
 def _find_binaries(given: Path | None) -> Path:
@@ -386,7 +287,7 @@ def _lock_or_join(folder: Path, share: bool) -> int | Server:
         raise
 
 
-def _replace(path: Path, text: str, account: _Account) -> None:
+def _replace(path: Path, text: str, account: accounts.Account) -> None:
     fresh = path.with_name(f"{path.name}.new")
     fresh.write_text(text)
     fresh.chmod(0o600)
@@ -394,7 +295,7 @@ def _replace(path: Path, text: str, account: _Account) -> None:
     fresh.replace(path)
 
 
-def _socket_folder(folder: Path, account: _Account) -> Path:
+def _socket_folder(folder: Path, account: accounts.Account) -> Path:
     near = folder / "run"
     # sun_path holds 104 bytes on macOS; a comma separates hosts in a URL and folders in the setting.
     if len(os.fsencode(near / _SOCKET)) <= 100 and "," not in str(near):
@@ -420,7 +321,7 @@ def _cluster_name(data: Path) -> str:
     return f"entrepot-{hashlib.sha256(identity).hexdigest()[:12]}"
 
 
-def _settle(data: Path, name: str, account: _Account) -> None:
+def _settle(data: Path, name: str, account: accounts.Account) -> None:
     """Wait until nothing of an earlier server runs, then make its pid file harmless.
 
     We hold the lock, so such a server has lost its owner: it is told to end. So are backends that survived
@@ -465,7 +366,7 @@ def _old_processes(data: Path, name: str, noted: str) -> Iterator[tuple[int, int
 
 def _commands() -> Iterator[tuple[int, str]]:
     """Every process and its command line; a zombie has none, so it does not count as running."""
-    if _LINUX:
+    if accounts.LINUX:
         for entry in Path("/proc").iterdir():
             if entry.name.isdigit():
                 with suppress(OSError):
