@@ -8,6 +8,7 @@ one instead."""
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import enum
 from collections import deque
 from collections.abc import Awaitable, Callable, Sequence
@@ -19,7 +20,7 @@ import structlog
 
 from entrepot.kernel import idempotency
 from entrepot.kernel.ctx import SYSTEM, Origin, unit
-from entrepot.kernel.exchange import GONE, JSON, Headers, encode, etag
+from entrepot.kernel.exchange import AGAIN, GONE, JSON, Headers, encode, etag
 from entrepot.pure.errors import Refusal
 
 if TYPE_CHECKING:
@@ -140,7 +141,7 @@ class Together:
     async def _lead(self, group: Group, batch: list[Request], alone: Callable[[], Awaitable[Answer]]) -> Answer:
         others = batch[1:]
         try:
-            answers = await self._run(group, batch)
+            answers = await self._tried(group, batch)
         except GONE as error:
             # Nobody knows whether it was committed, so nobody may do it once more on their own account.
             for other in others:
@@ -160,6 +161,11 @@ class Together:
         if isinstance(answers[0], Refusal):
             raise answers[0]
         return answers[0]
+
+    async def _tried(self, group: Group, batch: list[Request]) -> list[Answer | Refusal]:
+        with contextlib.suppress(*AGAIN):
+            return await self._run(group, batch)
+        return await self._run(group, batch)
 
     async def _run(self, group: Group, batch: list[Request]) -> list[Answer | Refusal]:
         tenant_id, entity_id = group

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import enum
 from collections.abc import Awaitable, Callable, Sequence
 from datetime import date, datetime
 from decimal import Decimal
@@ -31,6 +32,15 @@ from entrepot.pure.errors import Conflict, Denied, Invalid, Refusal
 from entrepot.pure.ids import derived_id, new_id
 
 MOST_LINES = 1000
+SHORT = "a crowd ran short of goods"
+
+
+class Way(enum.Enum):
+    """In which order a sale is written, which decides how long the goods are locked and what a refusal costs."""
+
+    ALONE = "lines, goods, money, order: others wait late, and neighbours are told nothing before the goods are there"
+    GOODS_LAST = "everything, then the goods: others wait least; one sale that goes short makes all begin again"
+    GOODS_FIRST = "goods, then the sales that got theirs: one that goes short costs the others nothing"
 
 
 class Outcome(msgspec.Struct, frozen=True):
@@ -54,7 +64,7 @@ async def sell(ctx: Ctx, body: PosSale) -> SoldOrder:
 
     Refuses with Conflict(available=...) when the goods are not there."""
     sale = as_sale(ctx, body, ctx.actor)
-    outcome = (await ring_up(ctx, [sale], alone=True, show=True))[0]
+    outcome = (await ring_up(ctx, [sale], Way.ALONE, show=True))[0]
     if outcome.refusal is not None:
         raise outcome.refusal
     found = outcome.shown or await get_order(ctx, outcome.order_id)
@@ -75,7 +85,8 @@ async def sell_together(ctx: Ctx, asked: Sequence[Asked[PosSale]]) -> list[SoldO
         first = {sale.id: at for at, sale in reversed(sales.items())}
         now = sorted(first.values())
         await ctx.act_for({sales[at].id: asked[at].origin for at in now})
-        for at, outcome in zip(now, await ring_up(ctx, [sales[at] for at in now], show=True), strict=True):
+        way = Way.GOODS_FIRST if ctx.house.memory.noted(ctx.tenant_id, SHORT) else Way.GOODS_LAST
+        for at, outcome in zip(now, await ring_up(ctx, [sales[at] for at in now], way, show=True), strict=True):
             answers[at] = outcome.refusal or extended(
                 SoldOrder, outcome.shown or await get_order(ctx, outcome.order_id)
             )
@@ -98,44 +109,80 @@ def as_sale(ctx: Ctx, pos: PosSale, actor: Actor, *, forced: bool = False) -> Sa
 async def ring_up(
     ctx: Ctx,
     sales: Sequence[Sale],
+    way: Way = Way.GOODS_FIRST,
     *,
-    alone: bool = False,
     show: bool = False,
     ready: Callable[[], Awaitable[None]] | None = None,
 ) -> list[Outcome]:
     """Ring up many sales of one business entity, each all or nothing, with a fixed number of statements.
 
-    A sale that is `alone` in its unit tells inventory with an undo, so that another service gives the goods back at
+    A sale that is alone in its unit tells inventory with an undo, so that another service gives the goods back at
     once when the unit fails; in a batch they come back when nobody confirms the sale. With `show` a new order is told
     as it would be read back. `ready` is waited for when everything is priced and nothing is locked or written yet."""
     known = await _known(ctx, [sale.id for sale in sales if sale.pos.client_id is not None])
     outcomes = {sale.id: Outcome(sale.id, repeated=True) for sale in sales if sale.id in known}
     fresh = list({sale.id: sale for sale in sales if sale.id not in known}.values())
-    if fresh:
-        outcomes.update(await _ring_up_new(ctx, fresh, alone, show, ready))
-    elif ready is not None:
+    priced = await _priced(ctx, fresh, outcomes) if fresh else []
+    if ready is not None:
         await ready()
+    sold, numbered = await _RING_UP[way](ctx, priced, outcomes) if priced else ([], {})
+    for one in sold:
+        seen = shown(ctx, one, numbered[one.sale.id]) if show else None
+        outcomes[one.sale.id] = Outcome(one.sale.id, shown=seen)
     return [outcomes[sale.id] for sale in sales]
 
 
-async def _ring_up_new(
-    ctx: Ctx, sales: Sequence[Sale], alone: bool, show: bool, ready: Callable[[], Awaitable[None]] | None
-) -> dict[UUID, Outcome]:
+Outcomes = dict[UUID, Outcome]
+Sold = tuple[list[Rung], dict[UUID, str]]
+
+
+async def _priced(ctx: Ctx, sales: Sequence[Sale], outcomes: Outcomes) -> list[Rung]:
+    """The sales that can be rung up as far as prices, rights and payments go."""
     shop = await _shop(ctx, sales)
-    outcomes: dict[UUID, Outcome] = {}
     rung: list[Rung] = []
     for sale in sales:
         try:
             rung.append(_price(shop, sale))
         except Refusal as refusal:
             outcomes[sale.id] = Outcome(sale.id, refusal)
-    if ready is not None:
-        await ready()
-    if alone and rung:
-        # What takes no lock that others wait for comes first; the goods, which they do wait for, come late. Neighbours
-        # are told after that, money last: a refusal leaves nothing with any of them.
-        await _write_lines(ctx, rung)
-    taken = await _take_goods(ctx, rung, alone)
+    return rung
+
+
+async def _alone(ctx: Ctx, rung: list[Rung], outcomes: Outcomes) -> Sold:
+    # What takes no lock that others wait for comes first; the goods, which they do wait for, come late. Neighbours
+    # are told after that, money last: a refusal leaves nothing with any of them.
+    await _write_lines(ctx, rung)
+    taken = await _take_goods(ctx, rung, alone=True)
+    sold = _served(rung, taken, outcomes)
+    await _take_money(ctx, sold)
+    return sold, await _write_orders(ctx, sold)
+
+
+async def _goods_last(ctx: Ctx, rung: list[Rung], outcomes: Outcomes) -> Sold:
+    await _write_lines(ctx, rung)
+    await _take_money(ctx, rung)
+    numbered = await _write_orders(ctx, rung)
+    taken = await _take_goods(ctx, rung)
+    if len(_served(rung, taken, outcomes)) < len(rung):
+        ctx.house.memory.note(ctx.tenant_id, SHORT)
+        raise Again
+    return rung, numbered
+
+
+async def _goods_first(ctx: Ctx, rung: list[Rung], outcomes: Outcomes) -> Sold:
+    sold = _served(rung, await _take_goods(ctx, rung), outcomes)
+    if not sold:
+        return [], {}
+    await _write_lines(ctx, sold)
+    await _take_money(ctx, sold)
+    return sold, await _write_orders(ctx, sold)
+
+
+_RING_UP = {Way.ALONE: _alone, Way.GOODS_LAST: _goods_last, Way.GOODS_FIRST: _goods_first}
+
+
+def _served(rung: Sequence[Rung], taken: dict[UUID, Taken], outcomes: Outcomes) -> list[Rung]:
+    """Who got their goods; the others are told what is missing."""
     sold = []
     for one in rung:
         missing = taken[one.sale.id].missing if one.sale.id in taken else []
@@ -143,15 +190,7 @@ async def _ring_up_new(
             outcomes[one.sale.id] = Outcome(one.sale.id, _sold_out(one, missing))
         else:
             sold.append(one)
-    if sold:
-        if not alone:
-            await _write_lines(ctx, sold)
-        await _take_money(ctx, sold)
-        numbered = await _write_orders(ctx, sold)
-        for one in sold:
-            seen = shown(ctx, one, numbered[one.sale.id]) if show else None
-            outcomes[one.sale.id] = Outcome(one.sale.id, shown=seen)
-    return outcomes
+    return sold
 
 
 class Shop(msgspec.Struct, frozen=True):
@@ -213,7 +252,7 @@ def _price(shop: Shop, sale: Sale) -> Rung:
     return Rung(sale, pos.warehouse_id or shop.warehouse_id, currency, shop.inclusive, priced, payments, line_ids)
 
 
-async def _take_goods(ctx: Ctx, rung: Sequence[Rung], alone: bool) -> dict[UUID, Taken]:
+async def _take_goods(ctx: Ctx, rung: Sequence[Rung], *, alone: bool = False) -> dict[UUID, Taken]:
     by_warehouse: dict[UUID, list[Take]] = {}
     for one in rung:
         wants = [
