@@ -31,28 +31,6 @@ async def trading(house_world: World) -> tuple[Browser, Person]:
     return browser, person
 
 
-def tile(html: str, title: str) -> tuple[str, str]:
-    found = re.search(
-        rf'class="app-tile" href="([^"]+)">(?:(?!</a>).)*app-tile-number">([^<]+)<(?:(?!</a>).)*app-tile-title">{title}<',
-        html,
-    )
-    assert found is not None
-    return found.group(1).replace("&amp;", "&"), found.group(2)
-
-
-async def test_a_tile_and_what_it_opens_have_the_same_total(trading: tuple[Browser, Person]) -> None:
-    browser, _ = trading
-    html = await browser.get("/")
-    href, number = tile(html, "Orders today")
-    assert number == "1"
-    rows = cells(await browser.get(href))
-    assert len(rows) == 1
-    href, number = tile(html, "Sold today")
-    assert number == "242.00"
-    opened = await browser.get(href + "&columns=total")
-    assert cells(opened) == [["242.00"]]
-
-
 async def test_a_report_is_a_table_a_chart_and_three_files(trading: tuple[Browser, Person]) -> None:
     browser, _ = trading
     html = await browser.get("/reports/sales?by=year")

@@ -47,7 +47,8 @@ class Listing(Generic[S]):
     """A list: the rows' shape, what may be searched, and the order when none is asked.
 
     Every field of the shape can be filtered, every field that is never empty can be sorted by. `key` is the field
-    that makes the order total; it must be unique."""
+    that makes the order total; it must be unique. Numbers of a row with a currency are amounts of it, but for those
+    that `quantities` names."""
 
     name: str
     view: db.View[S]
@@ -58,6 +59,7 @@ class Listing(Generic[S]):
     hidden: Sequence[str] = ()
     doc: str = ""
     extensible: type[db.Table] | None = None
+    quantities: Sequence[str] = ()
     _kinds: dict[str, Any] = field(default_factory=dict, repr=False)
 
     @property
@@ -86,6 +88,10 @@ class Listing(Generic[S]):
         """The type a filterable field is compared as."""
         return _plain(self.kinds[name])
 
+    def in_currency(self, name: str) -> bool:
+        """Whether a field is an amount of the row's currency: such amounts add up within one currency only."""
+        return "currency" in self.columns and name not in self.quantities
+
     def optional(self, name: str) -> bool:
         return _is_optional(self.kinds[name])
 
@@ -94,7 +100,7 @@ async def read_page(ctx: Ctx, listing: Listing[S], query: Mapping[str, str], *, 
     """One page by the grammar of API.md; refuses with Invalid what names no field or does not fit its type."""
     limit = _limit(query.get("limit"), most)
     order = _order(listing, query.get("sort") or listing.sort)
-    conditions = _conditions(listing, query)
+    conditions = conditions_of(listing, query)
     select = listing.view.select.where(*conditions)
     after = query.get("cursor")
     if after:
@@ -119,6 +125,21 @@ async def read_page(ctx: Ctx, listing: Listing[S], query: Mapping[str, str], *, 
         sql, arguments = db.compiled(sa.select(sa.func.count()).select_from(counted.subquery()))
         total = await ctx.connection.fetchval(sql, *arguments)
     return Page(rows, cursor, total)
+
+
+async def totals_of(
+    ctx: Ctx, listing: Listing[Any], query: Mapping[str, str], summed: str = ""
+) -> tuple[int, dict[str, Decimal]]:
+    """How many rows there are under these filters, and the sum of a field of theirs, by currency where they have one."""
+    filtered = listing.view.select.where(*conditions_of(listing, query)).subquery()
+    if not summed:
+        sql, arguments = db.compiled(sa.select(sa.func.count()).select_from(filtered))
+        return await ctx.connection.fetchval(sql, *arguments), {}
+    currency = filtered.c.currency if listing.in_currency(summed) else sa.literal("")
+    measures = (sa.func.count(), sa.func.sum(filtered.c[summed]))
+    sql, arguments = db.compiled(sa.select(currency, *measures).select_from(filtered).group_by(sa.text("1")))
+    rows = await ctx.connection.fetch(sql, *arguments)
+    return sum(row[1] for row in rows), {row[0]: row[2] for row in rows if row[2] is not None}
 
 
 def _limit(text: str | None, most: int) -> int:
@@ -164,7 +185,8 @@ def _after(listing: Listing[Any], order: list[tuple[str, bool]], values: list[An
     return sa.or_(*alternatives)
 
 
-def _conditions(listing: Listing[Any], query: Mapping[str, str]) -> list[Any]:
+def conditions_of(listing: Listing[Any], query: Mapping[str, str]) -> list[Any]:
+    """The filters and words of a query as SQL conditions; refuses with Invalid what names no field."""
     conditions = []
     for parameter, text in query.items():
         if parameter in RESERVED:

@@ -218,14 +218,36 @@ class ReportPage(Shown):
 @dataclass(frozen=True)
 class Tile:
     """A number on a dashboard: the count, or the sum of a column, of a list's rows under a filter. It leads to
-    exactly these rows, so their total is the tile's."""
+    exactly these rows, so their total is the tile's. `empty` says what to do while there is none; `tone` colours a
+    number that wants somebody to act."""
 
     title: str
     listing: Listing[Any]
     where: Mapping[str, str] = field(default_factory=dict)
     sum: str = ""
     icon: str = ""
-    good: str = ""
+    empty: str = ""
+    tone: str = ""
+
+
+@dataclass(frozen=True)
+class Panel:
+    """A chart on a dashboard: the rows of a list of the last `days`, counted or summed by a field. `over` is their
+    moment, and charted by it they are a bar a day. Every bar leads to exactly its rows.
+
+    `kind` is `bar`, `line`, `pie`, or `ranking` for the `top` few in order."""
+
+    title: str
+    listing: Listing[Any]
+    by: str
+    over: str
+    sum: str = ""
+    where: Mapping[str, str] = field(default_factory=dict)
+    kind: str = "bar"
+    days: int = 30
+    top: int = 0
+    icon: str = ""
+    empty: str = ""
 
 
 @dataclass(frozen=True)
@@ -233,6 +255,7 @@ class DashboardPage(Shown):
     """Tiles and charts. Those with the path `/` stand together on the home page of everybody who may see them."""
 
     tiles: Sequence[Tile] = field(default=(), kw_only=True)
+    panels: Sequence[Panel] = field(default=(), kw_only=True)
     reports: Sequence[ReportPage] = field(default=(), kw_only=True)
 
 

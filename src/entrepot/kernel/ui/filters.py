@@ -116,7 +116,7 @@ def chips_of(
     shown = {f.name: f.shown for f in filters if f.shown}
     chips = []
     for parameter, value in asked.items():
-        if parameter in RESERVED:
+        if parameter in RESERVED or parameter == "sum":
             continue
         name, _, operator = parameter.partition("__")
         text = (

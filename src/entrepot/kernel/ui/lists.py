@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from decimal import Decimal
 from typing import Any
 from urllib.parse import urlencode
 from uuid import UUID
 
+import msgspec
+
+from entrepot.kernel.commands import describe
 from entrepot.kernel.ctx import Ctx
-from entrepot.kernel.lists import EXPORT_LIMIT, read_page
+from entrepot.kernel.lists import EXPORT_LIMIT, Listing, read_page, totals_of
 from entrepot.kernel.sheets import SHEETS
 from entrepot.kernel.ui import saved
 from entrepot.kernel.ui.declare import ListPage
@@ -24,6 +28,7 @@ from entrepot.kernel.ui.rows import (
     row_of,
 )
 from entrepot.kernel.ui.site import Place
+from entrepot.kernel.ui.tiles import money
 from entrepot.kernel.ui.visit import Visit
 from entrepot.pure.errors import Invalid, NotFound, Refusal
 
@@ -42,12 +47,18 @@ async def show_list(visit: Visit) -> None:
             await export(visit, ctx, page, {**asked, **fixed})
             return
         problem = ""
+        if asked.get("sum"):
+            asked.pop("count", None)  # the sum counts as well
         try:
             found = await read_page(ctx, page.listing, {**readable(visit, page.listing, asked), **fixed})
         except Invalid as refusal:
             problem = visit.say(refusal)
             found = await read_page(ctx, page.listing, fixed)
             asked = {k: v for k, v in asked.items() if k == "columns"}
+        total, sums = found.total, dict[str, Decimal]()
+        summed = asked["sum"] if asked.get("sum") in summable(page.listing) else ""
+        if summed:
+            total, sums = await totals_of(ctx, page.listing, {**readable(visit, page.listing, asked), **fixed}, summed)
         names = await names_of(visit, ctx, page.listing, found.data, chosen_columns(page, definitions, asked, fixed))
         filters = await filters_of(visit, ctx, page, asked, fixed)
     here = visit.url(place.at(visit.exchange.values))
@@ -71,7 +82,8 @@ async def show_list(visit: Visit) -> None:
         "chips": chips_of(visit, page, asked, filters, here),
         "views": [v for v in views if v.name],
         "current_view": visit.query.get("view", ""),
-        "total": visit.formats.number(found.total) if isinstance(found.total, int) else None,
+        "total": visit.formats.number(total) if isinstance(total, int) else None,
+        "sums": (visit.label(summed), money(visit, sums)) if summed else None,
         "next": f"{here}?{urlencode({**kept, 'cursor': found.next_cursor})}" if found.next_cursor else "",
         "first": f"{here}?{urlencode(kept) or 'sort='}" if asked.get("cursor") else "",
         "count": f"{here}?{urlencode({**kept, 'count': 'true'})}",
@@ -79,11 +91,16 @@ async def show_list(visit: Visit) -> None:
         "bulk": [child for child in place.bulk if visit.may(child.needs)],
         "new": place.new if place.new and visit.may(place.new.needs) else None,
         "new_href": visit.url(place.new.at(visit.exchange.values)) if place.new else "",
-        "filtered": bool(kept.keys() - {"columns", "sort", "limit"}),
+        "filtered": bool(kept.keys() - {"columns", "sort", "limit", "sum"}),
         "crumbs": crumbs_of(visit, place),
         "page_title": visit.t(place.title),
     }
     await visit.page("list_body.html" if visit.is_partial else "list.html", **facts)
+
+
+def summable(listing: Listing[Any]) -> list[str]:
+    """The fields of a list that can be added up."""
+    return [name for name in listing.columns if listing.filterable(name) and listing.scalar(name) is Decimal]
 
 
 def fixed_filters(place: Place, visit: Visit) -> dict[str, str]:
@@ -161,15 +178,19 @@ async def bulk(visit: Visit) -> None:
     assert place.parent is not None
     data = await visit.data()
     chosen = data.get("row", [])[:500]
-    form = form_of(place.page)
+    described = describe(place.page.command)
+    first, kind = next(iter(described.parameters.items()))
+    form = form_of(place.page, (first,))
     done, refused = 0, ""
     for identifier in chosen:
         try:
             async with visit.unit() as ctx:
-                await call_command(ctx, form, {form.first: UUID(identifier)}, {})
+                await call_command(ctx, form, {first: msgspec.convert(identifier, kind, strict=False)}, {})
             done += 1
-        except (Refusal, ValueError) as error:
-            refused = visit.say(error) if isinstance(error, Refusal) else str(error)
+        except Refusal as error:
+            refused = visit.say(error)
+        except msgspec.ValidationError:
+            refused = visit.t("there is no such {what}", what=first.removesuffix("_id"))
     back = place.parent.at(visit.exchange.values)
     if refused:
         await visit.go(

@@ -47,6 +47,7 @@ def mount(web: Web) -> None:
         ("POST", "/switch", shell.switch),
         ("GET", "/palette", shell.palette),
         ("GET", "/bell", shell.bell),
+        ("GET", "/go/{entity}/{id}", shell.go),
         ("GET", "/gallery", gallery.show_gallery),
         ("GET", "/me", account.safety),
         ("POST", "/me", account.change_safety),

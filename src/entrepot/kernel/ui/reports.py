@@ -6,35 +6,23 @@ from collections.abc import Sequence
 from typing import Any, get_args, get_type_hints
 from urllib.parse import urlencode
 from uuid import UUID
-from zoneinfo import ZoneInfo
 
 import msgspec
-import sqlalchemy as sa
 
-from entrepot.kernel import db
 from entrepot.kernel.commands import body_of, describe
 from entrepot.kernel.ctx import Ctx
 from entrepot.kernel.http import invalid
-from entrepot.kernel.lists import _conditions
 from entrepot.kernel.module import Report
 from entrepot.kernel.sheets import SHEETS
-from entrepot.kernel.ui.declare import DashboardPage, ReportPage, Tile
+from entrepot.kernel.ui.declare import DashboardPage, ReportPage
 from entrepot.kernel.ui.fields import Drawn, draw_parameters
 from entrepot.kernel.ui.labels import kind_of
-from entrepot.kernel.ui.rows import Column, Row, crumbs_of, readable
+from entrepot.kernel.ui.rows import Column, Row, crumbs_of
 from entrepot.kernel.ui.show import Cell
 from entrepot.kernel.ui.site import report_name
+from entrepot.kernel.ui.tiles import panels_of, tiles_of
 from entrepot.kernel.ui.visit import Visit
 from entrepot.pure.errors import Invalid
-
-
-class TileShown(msgspec.Struct, frozen=True):
-    """A number and where it comes from."""
-
-    title: str
-    number: str
-    href: str
-    icon: str
 
 
 def _read(page: ReportPage) -> Any:
@@ -181,30 +169,7 @@ async def _chart(visit: Visit, ctx: Ctx, page: ReportPage) -> dict[str, Any]:
     return {"title": visit.t(page.title), "chart": chart_of(visit, page, rows)}
 
 
-# ── tiles and dashboards ──
-
-
-async def tiles_of(visit: Visit, ctx: Ctx, tiles: Sequence[Tile]) -> list[TileShown]:
-    """Each tile with one query, under the very filter that its link opens."""
-    found = []
-    for tile in tiles:
-        if not visit.may(tile.listing.needs):
-            continue
-        place = visit.site.list_of(tile.listing)
-        today = ctx.now.astimezone(ZoneInfo(visit.zone)).date().isoformat()
-        where = {name: value.replace("{today}", today) for name, value in tile.where.items()}
-        conditions = _conditions(tile.listing, readable(visit, tile.listing, where))
-        filtered = tile.listing.view.select.where(*conditions).subquery()
-        measure = sa.func.coalesce(sa.func.sum(filtered.c[tile.sum]), 0) if tile.sum else sa.func.count()
-        sql, arguments = db.compiled(sa.select(measure).select_from(filtered))
-        number = await ctx.connection.fetchval(sql, *arguments)
-        href = f"{visit.url(place.path)}?{urlencode(where) or 'sort='}" if place else ""
-        found.append(
-            TileShown(
-                visit.t(tile.title), visit.formats.number(number), href, tile.icon or (place.icon if place else "list")
-            )
-        )
-    return found
+# ── dashboards ──
 
 
 async def show_dashboard(visit: Visit) -> None:
@@ -213,6 +178,7 @@ async def show_dashboard(visit: Visit) -> None:
     page: DashboardPage = place.page
     async with visit.unit(read_only=True) as ctx:
         tiles = await tiles_of(visit, ctx, page.tiles)
+        panels = await panels_of(visit, ctx, page.panels)
         charts = [await _chart(visit, ctx, report) for report in page.reports]
     await visit.page(
         "dashboard.html",
@@ -220,6 +186,7 @@ async def show_dashboard(visit: Visit) -> None:
         page_title=visit.t(place.title),
         place=place,
         tiles=tiles,
+        panels=panels,
         charts=charts,
         crumbs=crumbs_of(visit, place),
     )

@@ -163,7 +163,7 @@ def readable(visit: Visit, listing: Listing[Any], asked: Mapping[str, str]) -> d
     """The query as the list reads it: a day stands for the reader's whole day, from its midnight to the next."""
     found: dict[str, str] = {}
     for name, value in asked.items():
-        if name in ("columns", "view", "format"):
+        if name in ("columns", "view", "format", "sum"):
             continue
         field, _, operator = name.partition("__")
         if len(value) == 10 and field in listing.kinds and kind_of(listing.kinds[field]).name == "moment":

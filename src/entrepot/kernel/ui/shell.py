@@ -16,12 +16,12 @@ from entrepot.kernel.i18n import LOCALES
 from entrepot.kernel.lists import read_page
 from entrepot.kernel.ui.challenges import place_of, signed
 from entrepot.kernel.ui.declare import FormPage, ListPage
-from entrepot.kernel.ui.reports import tiles_of
 from entrepot.kernel.ui.rows import href_of
 from entrepot.kernel.ui.site import Place
+from entrepot.kernel.ui.tiles import panels_of, tiles_of
 from entrepot.kernel.ui.views import Views
 from entrepot.kernel.ui.visit import ENTITY_COOKIE, LOCALE_COOKIE, Visit
-from entrepot.pure.errors import Denied, Invalid, Malformed, Refusal, TooMany, Unauthenticated
+from entrepot.pure.errors import Denied, Invalid, Malformed, NotFound, Refusal, TooMany, Unauthenticated
 
 LOG_INS_A_MINUTE = 20
 
@@ -119,12 +119,10 @@ class Shell:
 
     async def home(self, visit: Visit) -> None:
         """The numbers of the day, from every module the visitor may see."""
+        pages = [page for _, page in sorted(visit.site.home, key=lambda found: found[1].order)]
         async with visit.unit(read_only=True) as ctx:
-            tiles = [
-                tile
-                for _, page in sorted(visit.site.home, key=lambda found: found[1].order)
-                for tile in await tiles_of(visit, ctx, page.tiles)
-            ]
+            tiles = await tiles_of(visit, ctx, [tile for page in pages for tile in page.tiles])
+            panels = await panels_of(visit, ctx, [panel for page in pages for panel in page.panels])
             now = ctx.now
         start = [p for _, places in visit.site.groups(visit.may) for p in places if p.new and visit.may(p.new.needs)]
         name = visit.principal.name.split()[0] if visit.principal and visit.principal.name.strip() else ""
@@ -134,6 +132,7 @@ class Shell:
             greeting=visit.t("Good to see you, {name}", name=name),
             today=visit.formats.date(now.date()),
             tiles=tiles,
+            panels=panels,
             start=[
                 (visit.t(p.new.title), p.icon, visit.url(p.new.path))
                 for p in start[:8]
@@ -141,6 +140,14 @@ class Shell:
             ],
             crumbs=[],
         )
+
+    async def go(self, visit: Visit) -> None:
+        """The page of anything, by its kind and id: for lists, notices and obstacles that know no more."""
+        kind, identifier = visit.exchange.values["entity"], visit.exchange.values["id"]
+        place = visit.site.place_of(kind)
+        if place is None:
+            raise NotFound("there is no such {what}", what=kind)
+        await visit.go(visit.site.path_of(place, kind, identifier))
 
     # ── search over everything ──
 

@@ -13,7 +13,7 @@ from zoneinfo import ZoneInfo
 
 import msgspec
 from babel import Locale
-from babel.dates import format_date, format_datetime, format_timedelta
+from babel.dates import format_date, format_datetime, format_skeleton, format_timedelta
 from babel.numbers import get_decimal_symbol, get_group_symbol
 
 from entrepot.kernel.i18n import translate
@@ -65,6 +65,10 @@ class Formats:
         """As it is typed into a field: without grouping."""
         point, _ = _symbols(self.locale)
         return f"{value:f}".replace(".", point) if isinstance(value, Decimal) else str(value)
+
+    def short_date(self, value: date) -> str:
+        """Day and month, for the foot of a chart."""
+        return format_skeleton("MMMd", value, locale=_babel(self.locale))
 
     def date(self, value: date) -> str:
         return format_date(value, "medium", locale=_babel(self.locale))

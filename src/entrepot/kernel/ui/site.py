@@ -183,6 +183,17 @@ class Site:
             if found:
                 yield group, found
 
+    def place_of(self, entity: str) -> Place | None:
+        """The page of one thing of a kind, here or elsewhere; of the tenant's own kinds the page they share."""
+        pages = [p for p in self.places if isinstance(p.page, d.DetailPage)]
+        own = next((p for p in pages if p.entity == entity), None)
+        return own or next((p for p in pages if p.entity == "{object}"), None)
+
+    def path_of(self, place: Place, entity: str, identifier: str) -> str:
+        """Where the page of one thing is."""
+        own = place.parameters[-1]
+        return place.at({name: identifier if name == own else entity for name in place.parameters})
+
     def list_of(self, listing: Listing[Any]) -> Place | None:
         return self.lists.get(listing.name)
 
@@ -198,8 +209,7 @@ class Check:
         for place in self.site.places:
             self.place(place)
         for module, page in self.site.home:
-            for tile in page.tiles:
-                self.tile(tile, f"the home page of {module}")
+            self._dashboardpage(page, f"the home page of {module}")
         found = missing(self.site)
         if found:
             raise WiringError(f"pages show texts that are not translated: {'; '.join(found)}")
@@ -256,12 +266,17 @@ class Check:
 
     def _dashboardpage(self, page: d.DashboardPage, where: str) -> None:
         for tile in page.tiles:
-            self.tile(tile, where)
+            self.counted(tile, [tile.sum] if tile.sum else [], where)
+        for panel in page.panels:
+            self.counted(panel, [n for n in (panel.by, panel.over, panel.sum) if n], where)
 
-    def tile(self, tile: d.Tile, where: str) -> None:
-        self._columns(tile.listing, [tile.sum] if tile.sum else [], where)
-        for parameter in tile.where:
-            if not tile.listing.filterable(parameter.partition("__")[0]):
+    def counted(self, found: d.Tile | d.Panel, names: list[str], where: str) -> None:
+        """A tile or chart: what it counts by is a column, and what it filters by can be filtered by."""
+        self._columns(found.listing, names, where)
+        if found.icon and found.icon not in icon_names():
+            raise WiringError(f"a tile of {where} has the icon {found.icon!r}, which is not in icons.txt")
+        for parameter in found.where:
+            if not found.listing.filterable(parameter.partition("__")[0]):
                 raise WiringError(f"a tile of {where} filters by {parameter}, which cannot be")
 
     def _columns(self, listing: Listing[Any], names: Any, where: str) -> None:

@@ -24,7 +24,7 @@ NOT_SHOWN = frozenset({"tenant_id", "custom"})
 def missing(site: Site) -> list[str]:
     """What declared pages show and some language does not have."""
     wanted = {text for place in site.places if place.declared for text in texts_of(place, site.catalogue)}
-    wanted |= {tile.title for _, page in site.home for tile in page.tiles}
+    wanted |= {text for _, page in site.home for text in dashboard_texts(page)}
     return untranslated(wanted)
 
 
@@ -70,8 +70,16 @@ def texts_of(place: Place, catalogue: Catalogue) -> Iterator[str]:
     elif isinstance(page, d.OwnPage):
         yield from page.texts.values()
     elif isinstance(page, d.DashboardPage):
-        yield from (tile.title for tile in page.tiles)
-        yield from (report.title for report in page.reports)
+        yield from dashboard_texts(page)
+
+
+def dashboard_texts(page: d.DashboardPage) -> Iterator[str]:
+    """The titles of numbers and charts, and what they say to do while there is nothing."""
+    counting: list[d.Tile | d.Panel] = [*page.tiles, *page.panels]
+    for counted in counting:
+        yield from (counted.title, counted.empty)
+    yield from (label_of(panel.sum) for panel in page.panels if panel.sum)
+    yield from (report.title for report in page.reports)
 
 
 def form_labels(page: d.FormPage) -> Iterator[str]:

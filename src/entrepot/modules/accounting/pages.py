@@ -102,6 +102,15 @@ pages = [
     ),
     DashboardPage(
         order=20,
-        tiles=[Tile("Entries to post", queries.ENTRIES, {"status": "draft"}, icon="book")],
+        tiles=[
+            Tile(
+                "Entries to post",
+                queries.ENTRIES,
+                {"status": "draft"},
+                icon="book",
+                tone="info",
+                empty="Every entry is posted.",
+            )
+        ],
     ),
 ]

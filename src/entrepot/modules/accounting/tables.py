@@ -77,6 +77,7 @@ class JournalEntry(Extensible, table="journal_entry", schema="accounting"):
         unique("source_key", where="source_key IS NOT NULL"),
         index("reference_id", where="reference_id IS NOT NULL"),
         index("entity_id", "-date", "-id"),
+        index("date", where="status = 'draft'", name="journal_entry_draft_idx"),
     )
 
 

@@ -13,6 +13,10 @@ routes = [
     get("/events/{event_id}", queries.get_event),
     post("/events/{event_id}/replay", commands.replay_event),
     listing("/jobs", queries.JOBS),
+    listing("/holds", queries.HOLDS),
+    post("/holds", commands.place_hold, created=True),
+    post("/holds/{hold_id}/release", commands.release_hold),
+    listing("/overdue", queries.OVERDUE),
     post("/status/change", commands.change_status),
     get("/status/{entity_type}/{entity_id}/history", queries.get_history),
 ]

@@ -10,6 +10,8 @@ module = Module(
     permissions={
         "audit.view": "See the audit trail, events and jobs",
         "audit.replay": "Retry, skip and replay events",
+        "holds.view": "See what is on hold and what is overdue",
+        "holds.edit": "Place and release holds",
     },
     tables=tables,
     commands=commands,

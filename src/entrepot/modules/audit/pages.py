@@ -1,6 +1,6 @@
 """Pages of audit: who changed what, what modules told each other, what is parked, and work in the background."""
 
-from entrepot.kernel.ui.declare import DetailPage, FormPage, ListPage, ReportPage, Section
+from entrepot.kernel.ui.declare import DashboardPage, DetailPage, FormPage, ListPage, Section, Tile
 from entrepot.modules.audit import commands, queries
 
 pages = [
@@ -46,17 +46,46 @@ pages = [
             ],
         ),
     ),
-    ReportPage(
-        queries.list_parked,
+    ListPage(
+        queries.PARKED,
         path="/events/parked",
         title="Parked events",
         icon="alert-triangle",
         menu="System",
         order=30,
         columns=["name", "subscription", "attempts", "next_at", "error"],
-        drill="/events/parked/{subscription}/{event_id}/retry",
+        filters=["name", "subscription"],
+        searched=False,
+        open="/events/parked/{subscription}/{event_id}/retry",
         intro="Events whose handler failed. Each is tried again by itself; you can also try it now, or skip it.",
         empty="Nothing is parked: every event was handled.",
+        bulk=[FormPage(commands.retry_one, title="Try again now")],
+    ),
+    ListPage(
+        queries.HOLDS,
+        icon="lock",
+        menu="System",
+        order=5,
+        columns=["entity_type", "aspect", "reason_category", "reason_details", "placed_at", "released_at"],
+        filters=["entity_type", "aspect", "placed_at"],
+        searched=False,
+        open="/go/{entity_type}/{entity_id}",
+        intro="What of which thing may not go on until somebody releases it.",
+        empty="Nothing is on hold.",
+        bulk=[FormPage(commands.release_hold, title="Release holds", fields=[])],
+    ),
+    ListPage(
+        queries.OVERDUE,
+        title="Overdue",
+        icon="clock",
+        menu="System",
+        order=6,
+        columns=["entity_type", "status", "since", "deadline"],
+        filters=["entity_type", "since"],
+        searched=False,
+        open="/go/{entity_type}/{entity_id}",
+        intro="What is in its status for longer than its deadline allows.",
+        empty="Everything is within its deadline.",
     ),
     FormPage(
         commands.retry_parked,
@@ -85,5 +114,19 @@ pages = [
         filters=["state", "name", "created_at"],
         searched=False,
         empty="Work that runs in the background appears here.",
+    ),
+    DashboardPage(
+        order=50,
+        tiles=[
+            Tile(
+                "On hold",
+                queries.HOLDS,
+                {"released_at__null": "true"},
+                icon="lock",
+                tone="warning",
+                empty="Nothing is on hold.",
+            ),
+            Tile("Overdue", queries.OVERDUE, icon="clock", tone="danger", empty="Everything is within its deadline."),
+        ],
     ),
 ]

@@ -2,18 +2,19 @@
 
 from __future__ import annotations
 
-from datetime import datetime
+from datetime import date, datetime
 from typing import Any
 from uuid import UUID
 
 import msgspec
+import sqlalchemy as sa
 
 from entrepot.kernel import log, replay, status
 from entrepot.kernel.commands import command
 from entrepot.kernel.ctx import Ctx
 from entrepot.kernel.db import view
 from entrepot.kernel.lists import Listing
-from entrepot.modules.audit.tables import QueuedJob, StoredEvent, Trail
+from entrepot.modules.audit.tables import ParkedEvent, PlacedHold, QueuedJob, Standing, StoredEvent, Trail
 from entrepot.pure.errors import Invalid, NotFound
 from entrepot.pure.events import Envelope
 
@@ -69,6 +70,46 @@ class JobRow(msgspec.Struct, frozen=True):
     created_at: datetime
 
 
+class HoldRow(msgspec.Struct, frozen=True):
+    """A hold: what of which thing may not go on, why, and since when."""
+
+    id: UUID
+    entity_type: str
+    entity_id: UUID
+    aspect: str
+    reason_category: str
+    reason_details: str
+    estimated_resume_date: date | None
+    escalated: bool
+    placed_at: datetime
+    released_at: datetime | None
+    release_reason: str | None
+
+
+class OverdueRow(msgspec.Struct, frozen=True):
+    """Something that is in its status for longer than its deadline allows."""
+
+    entity_id: UUID
+    entity_type: str
+    status: str
+    since: datetime
+    deadline: datetime | None
+
+
+class ParkedRow(msgspec.Struct, frozen=True):
+    """An event whose handler failed; `key` names it and the handler."""
+
+    key: str
+    name: str
+    subscription: str
+    subject: str
+    attempts: int
+    next_at: datetime
+    error: str | None
+    event_id: UUID
+    parked_at: datetime
+
+
 class History(msgspec.Struct, frozen=True):
     """Where an entity stands, how it came there, and what holds it."""
 
@@ -92,6 +133,28 @@ EVENTS = Listing(
     search=[StoredEvent.name, StoredEvent.subject],
     sort="-seq",
     key="seq",
+)
+HOLDS = Listing(
+    name="holds",
+    view=view(HoldRow, PlacedHold),
+    needs="holds.view",
+    search=[PlacedHold.entity_type, PlacedHold.reason_category, PlacedHold.reason_details],
+    sort="-placed_at",
+)
+OVERDUE = Listing(
+    name="overdue",
+    view=view(OverdueRow, Standing).where(Standing.overdue),
+    needs="holds.view",
+    sort="since",
+    key="entity_id",
+)
+PARKED = Listing(
+    name="parked_events",
+    view=view(ParkedRow, ParkedEvent, key=ParkedEvent.subscription + "/" + sa.cast(ParkedEvent.event_id, sa.Text)),
+    needs="audit.view",
+    search=[ParkedEvent.name, ParkedEvent.subscription, ParkedEvent.error],
+    sort="parked_at",
+    key="key",
 )
 JOBS = Listing(
     name="jobs",

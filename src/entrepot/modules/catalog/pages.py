@@ -46,6 +46,14 @@ pages = [
     ),
     DashboardPage(
         order=40,
-        tiles=[Tile("Active products", queries.PRODUCTS, {"state": "active"}, icon="package")],
+        tiles=[
+            Tile(
+                "Active products",
+                queries.PRODUCTS,
+                {"state": "active"},
+                icon="package",
+                empty="Add what you sell, one by one or from a file.",
+            )
+        ],
     ),
 ]  # fmt: skip

@@ -13,7 +13,7 @@ pages = [
         menu="Stock",
         order=10,
         columns=["sku", "warehouse_code", "on_hand", "reserved", "available", "value"],
-        filters=["warehouse_id", "sku"],
+        filters=["warehouse_id", "sku", "running_low"],
         name="sku",
         open="/stock/{sku}",
         empty="Receive or count goods, and what lies where appears here.",
@@ -43,6 +43,16 @@ pages = [
         menu="Stock",
         order=20,
         review=True,
+        then="/stock",
+    ),
+    FormPage(
+        stocking.set_low_threshold,
+        path="/stock/threshold",
+        title="Warn when low",
+        icon="bell",
+        menu="Stock",
+        order=35,
+        hints={"low_at": "Leave it empty to be warned no longer."},
         then="/stock",
     ),
     FormPage(
@@ -103,8 +113,29 @@ pages = [
     DashboardPage(
         order=30,
         tiles=[
-            Tile("Shortages to resolve", queries.SHORTAGES, {"resolved_at__null": "true"}, icon="alert-triangle"),
-            Tile("Value of stock", queries.LEVELS, sum="value", icon="coins"),
+            Tile(
+                "Low stock",
+                queries.LEVELS,
+                {"running_low": "true"},
+                icon="packages",
+                tone="warning",
+                empty="Nothing runs low. Say of each product when to warn you.",
+            ),
+            Tile(
+                "Shortages to resolve",
+                queries.SHORTAGES,
+                {"resolved_at__null": "true"},
+                icon="alert-triangle",
+                tone="danger",
+                empty="Nothing was sold that was not there.",
+            ),
+            Tile(
+                "Value of stock",
+                queries.LEVELS,
+                sum="value",
+                icon="coins",
+                empty="Receive or count goods, and what they are worth stands here.",
+            ),
         ],
     ),
 ]

@@ -7,6 +7,7 @@ from decimal import Decimal
 from uuid import UUID
 
 import msgspec
+import sqlalchemy as sa
 
 from entrepot.kernel.commands import command
 from entrepot.kernel.ctx import Ctx
@@ -44,6 +45,7 @@ class LevelShown(msgspec.Struct, frozen=True):
     value: Money
     unit_cost: Money
     low_at: Quantity | None
+    running_low: bool
     updated_at: datetime
 
 
@@ -85,7 +87,11 @@ class ShortageShown(msgspec.Struct, frozen=True):
 
 
 _levels = view(
-    LevelShown, StockLevel, warehouse_code=Warehouse.code, available=StockLevel.on_hand - StockLevel.reserved
+    LevelShown,
+    StockLevel,
+    warehouse_code=Warehouse.code,
+    available=StockLevel.on_hand - StockLevel.reserved,
+    running_low=sa.func.coalesce(StockLevel.on_hand <= StockLevel.low_at, sa.false()),
 ).join(Warehouse, Warehouse.id == StockLevel.warehouse_id)
 
 WAREHOUSES = Listing(

@@ -9,6 +9,7 @@ from entrepot.modules.orders.queries import till
 routes = [
     listing("/orders", queries.ORDERS),
     listing("/orders/pos", queries.POS_ORDERS),
+    listing("/sold-lines", queries.SOLD),
     # A receipt is set and stored while the transaction waits, so who wants one holds up nobody else.
     post(
         "/orders/pos",

@@ -8,6 +8,7 @@ from entrepot.kernel.ui.declare import (
     ListPage,
     Options,
     OwnPage,
+    Panel,
     Related,
     ReportPage,
     Section,
@@ -15,7 +16,11 @@ from entrepot.kernel.ui.declare import (
 )
 from entrepot.modules.orders.queries import orders as queries
 from entrepot.modules.orders.queries import shifts
+from entrepot.modules.orders.rules.selling import SOLD_STATES
 from entrepot.modules.orders.rules.till import AT_TILL
+
+# Drafts, orders that nobody confirmed and cancelled ones are not sales; credits count with their minus.
+COUNTED = {"state__in": ",".join(SOLD_STATES)}
 
 # What the till says by itself, since it must speak without the server.
 TILL = {
@@ -274,12 +279,90 @@ pages = [
             related=[Related(queries.ORDERS, "shift_id", title="Sales and returns")],
         ),
     ),
+    ListPage(
+        queries.SOLD,
+        icon="list",
+        menu="Reports",
+        order=15,
+        columns=["number", "placed_at", "sku", "name", "quantity", "gross", "currency"],
+        filters=["sku", "channel", "entity_id", "placed_at"],
+        name="number",
+        searched=False,
+        open="/orders/{order_id}",
+        intro="What was sold and what came back, line by line.",
+        empty="The first sale puts its lines here.",
+    ),
     DashboardPage(
         order=10,
         tiles=[
-            Tile("Orders today", queries.ORDERS, {"placed_at__gte": "{today}"}, icon="shopping-cart"),
-            Tile("Sold today", queries.ORDERS, {"placed_at__gte": "{today}"}, sum="total", icon="cash"),
-            Tile("Waiting for payment", queries.ORDERS, {"state": "pending"}, icon="clock"),
+            Tile(
+                "Orders today",
+                queries.ORDERS,
+                {"placed_at__gte": "{today}"},
+                icon="shopping-cart",
+                empty="Open the till, or import orders.",
+            ),
+            Tile(
+                "Sold today",
+                queries.ORDERS,
+                {**COUNTED, "placed_at__gte": "{today}"},
+                sum="total",
+                icon="cash",
+                empty="The first sale of the day counts here.",
+            ),
+            Tile(
+                "Waiting for payment",
+                queries.ORDERS,
+                {"state": "pending"},
+                icon="clock",
+                tone="info",
+                empty="Nobody owes for an order.",
+            ),
+        ],
+        panels=[
+            Panel(
+                "Sales per day",
+                queries.ORDERS,
+                "placed_at",
+                "placed_at",
+                sum="total",
+                where=COUNTED,
+                icon="chart-bar",
+                empty="Sell something at the till, and a bar appears here for every day.",
+            ),
+            Panel(
+                "Sales by channel",
+                queries.ORDERS,
+                "channel",
+                "placed_at",
+                sum="total",
+                where=COUNTED,
+                kind="pie",
+                icon="chart-pie",
+                empty="Shop, wholesale and till stand beside each other here once they sell.",
+            ),
+            Panel(
+                "Sales by company",
+                queries.ORDERS,
+                "entity_id",
+                "placed_at",
+                sum="total",
+                where=COUNTED,
+                icon="building",
+                empty="What each of your companies sells stands here.",
+            ),
+            Panel(
+                "Best sold this week",
+                queries.SOLD,
+                "sku",
+                "placed_at",
+                sum="quantity",
+                kind="ranking",
+                days=7,
+                top=8,
+                icon="star",
+                empty="Sell something, and the products that go best stand here.",
+            ),
         ],
     ),
 ]

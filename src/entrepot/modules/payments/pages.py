@@ -1,6 +1,6 @@
 """Pages of payments."""
 
-from entrepot.kernel.ui.declare import DetailPage, ListPage
+from entrepot.kernel.ui.declare import DashboardPage, DetailPage, ListPage, Tile
 from entrepot.modules.payments import queries
 
 pages = [
@@ -14,5 +14,18 @@ pages = [
         name="method",
         empty="Money that comes in or goes back appears here.",
         open=DetailPage(queries.get_payment, title="Payment", name="method"),
+    ),
+    DashboardPage(
+        order=35,
+        tiles=[
+            Tile(
+                "Failed payments",
+                queries.PAYMENTS,
+                {"state__in": "failed,voided"},
+                icon="credit-card",
+                tone="danger",
+                empty="Every payment went through.",
+            )
+        ],
     ),
 ]

@@ -19,7 +19,11 @@ class Payment(Stamped, table="payment", schema="payments"):
     failed_reason = text_or_none()
     terminal_id = text_or_none()
     provisional = flag()
-    constraints = (index("reference_id"), index("-created_at"))
+    constraints = (
+        index("reference_id"),
+        index("-created_at"),
+        index("state", "-created_at", where="state <> 'confirmed'"),
+    )
 
 
 class Confirmation(Tenanted, table="payment_confirmation", schema="payments", append_only=True):

@@ -25,6 +25,8 @@ const sizes = new ResizeObserver((entries) => {
   }
 });
 
+const numbers = new Intl.NumberFormat(document.documentElement.lang);
+
 function drawAll() {
   for (const element of document.querySelectorAll("[data-chart]")) draw(element);
 }
@@ -36,7 +38,18 @@ function draw(element) {
   const chart = getInstanceByDom(canvas) ?? init(canvas);
   const still = window.matchMedia("(prefers-reduced-motion: reduce)").matches;
   chart.setOption({ animation: !still, ...options(element.dataset.chart, data, colours()) }, true);
+  lead(chart, data);
   sizes.observe(canvas);
+}
+
+// A bar leads to what it stands for, as the words below the chart do.
+function lead(chart, data) {
+  if (!data.links) return;
+  chart.off("click");
+  chart.on("click", (point) => {
+    const link = data.links[point.dataIndex];
+    if (link) window.location.assign(link);
+  });
 }
 
 function read(element) {
@@ -71,6 +84,7 @@ function options(kind, data, colour) {
     textStyle: words,
     legend: { show: several || kind === "pie", bottom: 0, textStyle: words, icon: "circle" },
     tooltip: {
+      valueFormatter: (value) => numbers.format(value),
       trigger: kind === "pie" ? "item" : "axis",
       renderMode: "richText",
       backgroundColor: colour.surface,
@@ -87,7 +101,7 @@ function options(kind, data, colour) {
     ...shared,
     grid: { left: 8, right: 8, top: 16, bottom: several ? 32 : 8, outerBoundsMode: "same" },
     xAxis: { type: "category", data: data.x, axisLine: line, axisTick: { show: false }, axisLabel: words },
-    yAxis: { type: "value", splitLine: line, axisLabel: words },
+    yAxis: { type: "value", splitLine: line, axisLabel: { ...words, formatter: (value) => numbers.format(value) } },
     series: data.series.map((series) => ({
       type: kind === "line" ? "line" : "bar",
       name: series.name,

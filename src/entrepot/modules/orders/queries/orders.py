@@ -18,7 +18,7 @@ from entrepot.modules.catalog.contract import Catalog, ProductKind
 from entrepot.modules.identity.contract import Identity
 from entrepot.modules.inventory.contract import Inventory
 from entrepot.modules.orders.contract import OrderCard
-from entrepot.modules.orders.rules.selling import OrderState
+from entrepot.modules.orders.rules.selling import SOLD_STATES, OrderState
 from entrepot.modules.orders.tables import Order, OrderLine
 from entrepot.modules.payments.contract import Paid, Payments
 from entrepot.modules.tax.contract import Tax
@@ -110,6 +110,26 @@ class OrderRow(msgspec.Struct, frozen=True):
     entity_id: UUID
 
 
+class SoldLine(msgspec.Struct, frozen=True):
+    """A line of an order that was sold, or of its credit, beside what is known of the order."""
+
+    id: UUID
+    order_id: UUID
+    number: str
+    placed_at: datetime
+    channel: str
+    entity_id: UUID
+    sku: str
+    name: str
+    quantity: Quantity
+    unit_price: Money
+    discount: Money
+    net: Money
+    tax: Money
+    gross: Money
+    currency: str
+
+
 class ShelfItem(msgspec.Struct, frozen=True):
     """Something to sell at the till. `stock` is what can be had in the till's warehouse, nothing for what is not counted."""
 
@@ -147,6 +167,24 @@ ORDERS = Listing(
     search=[Order.number, Order.customer_name],
     sort="-placed_at",
     extensible=Order,
+)
+SOLD = Listing(
+    name="sold_lines",
+    view=view(
+        SoldLine,
+        OrderLine,
+        number=Order.number,
+        placed_at=Order.placed_at,
+        channel=Order.channel,
+        entity_id=Order.entity_id,
+        currency=Order.currency,
+    )
+    .join(Order, Order.id == OrderLine.order_id)
+    .where(Order.state.in_([state.value for state in SOLD_STATES])),
+    needs="orders.view",
+    search=[OrderLine.sku, OrderLine.name],
+    sort="-placed_at",
+    quantities=["quantity"],
 )
 POS_ORDERS = Listing(
     name="pos_orders",

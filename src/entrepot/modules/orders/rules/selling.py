@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from datetime import timedelta
 from decimal import Decimal
 from enum import StrEnum
 from typing import Any
@@ -37,6 +38,7 @@ class OrderState(StrEnum):
 
 
 S = OrderState
+SOLD_STATES = (S.confirmed, S.paid, S.fulfilling, S.fulfilled, S.completed, S.returned, S.refunded)
 ORDER: Machine[OrderState] = Machine(
     "order",
     S.draft,
@@ -58,6 +60,7 @@ ORDER: Machine[OrderState] = Machine(
             by_hand=False,
         ),
     ],
+    deadlines={S.pending: timedelta(days=14), S.paid: timedelta(days=5), S.fulfilling: timedelta(days=5)},
     aliases={"PendingPayment": S.pending, "PaymentConfirmed": S.paid, "Processing": S.fulfilling},
     extra_initial=(S.completed,),
 )

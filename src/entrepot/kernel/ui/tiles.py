@@ -1,0 +1,260 @@
+"""The numbers and charts of dashboards: each counts or sums rows of a list, and leads to exactly these rows."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from datetime import UTC, date, datetime, time, timedelta
+from decimal import Decimal
+from typing import Any
+from urllib.parse import urlencode
+from uuid import UUID
+from zoneinfo import ZoneInfo
+
+import msgspec
+import sqlalchemy as sa
+
+from entrepot.kernel import db
+from entrepot.kernel.ctx import Ctx
+from entrepot.kernel.lists import Listing, conditions_of, totals_of
+from entrepot.kernel.ui.declare import Panel, Tile
+from entrepot.kernel.ui.rows import names_in, readable
+from entrepot.kernel.ui.visit import Visit
+
+Counted = dict[tuple[Any, ...], dict[str, Decimal]]
+
+
+class TileShown(msgspec.Struct, frozen=True):
+    """A number and where it comes from; `advice` says what to do while there is nothing."""
+
+    title: str
+    number: str
+    href: str
+    icon: str
+    advice: str = ""
+    tone: str = ""
+    unit: str = ""
+    more: str = ""
+
+
+class Slice(msgspec.Struct, frozen=True):
+    """One group of a chart: its words, its number, how much of the largest it is, and its rows."""
+
+    name: str
+    number: str
+    part: str
+    href: str
+
+
+class PanelShown(msgspec.Struct, frozen=True):
+    """A chart with the rows behind it."""
+
+    title: str
+    icon: str
+    kind: str
+    total: str
+    href: str
+    advice: str
+    slices: list[Slice]
+    chart: dict[str, Any] | None
+
+
+async def tiles_of(visit: Visit, ctx: Ctx, tiles: Sequence[Tile]) -> list[TileShown]:
+    """Each tile with one statement, under the very filter that its link opens."""
+    return [await _tile(visit, ctx, tile) for tile in tiles if visit.may(tile.listing.needs)]
+
+
+async def _tile(visit: Visit, ctx: Ctx, tile: Tile) -> TileShown:
+    place = visit.site.list_of(tile.listing)
+    today = today_of(visit, ctx).isoformat()
+    where = {name: value.replace("{today}", today) for name, value in tile.where.items()}
+    count, sums = await totals_of(ctx, tile.listing, readable(visit, tile.listing, where), tile.sum)
+    amounts = money(visit, sums) if tile.sum else [visit.formats.number(count)]
+    number, _, unit = amounts[0].partition(" ")
+    return TileShown(
+        visit.t(tile.title),
+        number,
+        _link(visit, tile.listing, where, tile.sum),
+        tile.icon or (place.icon if place else "list"),
+        visit.t(tile.empty) if tile.empty and not count else "",
+        tile.tone if count else "",
+        unit,
+        " · ".join(amounts[1:]),
+    )
+
+
+def money(visit: Visit, sums: Mapping[str, Decimal]) -> list[str]:
+    """A sum for each currency, for currencies do not add up; the largest first."""
+    if not sums:
+        return [visit.formats.number(Decimal("0.00"))]
+    ordered = sorted(sums.items(), key=lambda item: (-abs(item[1]), item[0]))
+    return [f"{visit.formats.number(amount)} {currency}".strip() for currency, amount in ordered]
+
+
+def today_of(visit: Visit, ctx: Ctx) -> date:
+    return ctx.now.astimezone(ZoneInfo(visit.zone)).date()
+
+
+def _link(visit: Visit, listing: Listing[Any], where: Mapping[str, str], total: str) -> str:
+    place = visit.site.list_of(listing)
+    if place is None:
+        return ""
+    asked = {**where, **({"sum": total} if total else {}), "count": "true"}
+    return f"{visit.url(place.path)}?{urlencode(asked)}"
+
+
+# ── charts ──
+
+
+async def panels_of(visit: Visit, ctx: Ctx, panels: Sequence[Panel]) -> list[PanelShown]:
+    """The charts. Those over the same rows are counted together, in one walk through them."""
+    cubes: dict[Any, Counted] = {}
+    shown = []
+    for panel in panels:
+        if not visit.may(panel.listing.needs):
+            continue
+        key = _rows_of(panel)
+        if key not in cubes:
+            alike = [p for p in panels if _rows_of(p) == key]
+            cubes[key] = await _cube(visit, ctx, alike)
+        fields = _fields([p for p in panels if _rows_of(p) == key])
+        shown.append(await _panel(visit, ctx, panel, fields, cubes[key]))
+    return shown
+
+
+def _rows_of(panel: Panel) -> Any:
+    # A chart of the largest few is counted by itself, so that the database leaves out the many others.
+    own = panel.by if panel.top else ""
+    return panel.listing.name, panel.sum, panel.over, panel.days, tuple(sorted(panel.where.items())), own
+
+
+def _fields(panels: Iterable[Panel]) -> list[str]:
+    return list(dict.fromkeys(panel.by for panel in panels))
+
+
+async def _cube(visit: Visit, ctx: Ctx, panels: Sequence[Panel]) -> Counted:
+    """The rows of the panels counted by all their fields at once. Each day is a range of its own: the index finds
+    it, and no row's moment has to be turned into a day."""
+    panel, fields = panels[0], _fields(panels)
+    listing, columns = panel.listing, panel.listing.columns
+    days = days_of(visit, ctx, panel)
+    moments = sa.DateTime(timezone=True)
+    day = (
+        sa.func.unnest(
+            sa.literal([_midnight(visit, d) for d in days], sa.ARRAY(moments)),
+            sa.literal([_midnight(visit, d + timedelta(days=1)) for d in days], sa.ARRAY(moments)),
+        )
+        .table_valued(sa.column("since", moments), sa.column("until", moments), with_ordinality="at")
+        .render_derived(name="day")
+    )
+    groups = [columns[name].label(name) for name in fields if name != panel.over]
+    currency = columns["currency"] if panel.sum and listing.in_currency(panel.sum) else None
+    if currency is not None:
+        groups.append(currency.label("_currency"))
+    measure = sa.func.sum(columns[panel.sum]) if panel.sum else sa.func.count()
+    found = (
+        listing.view.select.with_only_columns(*groups, measure.label("_number"))
+        .where(*conditions_of(listing, readable(visit, listing, panel.where)))
+        .where(columns[panel.over] >= day.c.since, columns[panel.over] < day.c.until)
+    )
+    inner = (found.group_by(*(group.element for group in groups)) if groups else found).lateral("found")
+    by_day = [day.c.at] if panel.over in fields else []
+    outer = [*by_day, *(inner.c[group.name] for group in groups)]
+    total = sa.func.sum(inner.c["_number"])
+    select = sa.select(*outer, total.label("_total")).select_from(day.join(inner, sa.true())).group_by(*outer)
+    if panel.top:
+        select = select.order_by(total.desc(), *outer).limit(panel.top)
+    sql, arguments = db.compiled(select.having(total.is_not(None)))
+    counted: Counted = {}
+    for row in await ctx.connection.fetch(sql, *arguments):
+        values = iter(tuple(row))
+        at = [days[int(next(values)) - 1]] if by_day else []
+        plain = {name: next(values) for name in fields if name != panel.over}
+        held = str(next(values)) if currency is not None else ""
+        key = tuple(at[0] if name == panel.over else plain[name] for name in fields)
+        counted.setdefault(key, {})[held] = next(values)
+    return counted
+
+
+def days_of(visit: Visit, ctx: Ctx, panel: Panel) -> list[date]:
+    """The days of a chart, today the last."""
+    today = today_of(visit, ctx)
+    return [today - timedelta(days=back) for back in range(panel.days - 1, -1, -1)]
+
+
+def _midnight(visit: Visit, day: date) -> datetime:
+    return datetime.combine(day, time(), ZoneInfo(visit.zone)).astimezone(UTC)
+
+
+async def _panel(visit: Visit, ctx: Ctx, panel: Panel, fields: Sequence[str], counted: Counted) -> PanelShown:
+    at = fields.index(panel.by)
+    groups: dict[Any, dict[str, Decimal]] = {}
+    totals: dict[str, Decimal] = {}
+    for key, sums in counted.items():
+        for currency, number in sums.items():
+            mine = groups.setdefault(key[at], {})
+            mine[currency] = mine.get(currency, Decimal(0)) + number
+            totals[currency] = totals.get(currency, Decimal(0)) + number
+    days = days_of(visit, ctx, panel)
+    order = days if panel.by == panel.over else sorted(groups, key=lambda value: (-_size(groups[value]), str(value)))
+    window = {f"{panel.over}__gte": days[0].isoformat(), f"{panel.over}__lte": days[-1].isoformat()}
+    names = await _names(visit, ctx, panel, order)
+    most = max((_size(sums) for sums in groups.values()), default=Decimal(0)) or Decimal(1)
+    currencies = sorted(totals, key=lambda code: (-abs(totals[code]), code)) or [""]
+    slices = []
+    for value in order:
+        sums = groups.get(value, {})
+        if panel.by == panel.over:
+            where = {**window, f"{panel.over}__gte": value.isoformat(), f"{panel.over}__lte": value.isoformat()}
+        else:
+            where = {**window, panel.by: str(value)}
+        href = _link(visit, panel.listing, {**panel.where, **where}, panel.sum)
+        part = format(max(Decimal(0), _size(sums)) / most, ".3f")
+        slices.append(Slice(names[value], " · ".join(_numbers(visit, panel, sums)), part, href))
+    several = len(currencies) > 1
+    series = [
+        {
+            "name": code or visit.label(panel.sum or "count"),
+            "data": [str(groups.get(v, {}).get(code, 0)) for v in order],
+        }
+        for code in currencies
+    ]
+    return PanelShown(
+        visit.t(panel.title),
+        panel.icon or "chart-bar",
+        panel.kind,
+        " · ".join(_numbers(visit, panel, totals)) if not panel.top else "",
+        _link(visit, panel.listing, {**panel.where, **window}, panel.sum),
+        visit.t(panel.empty) if panel.empty and not groups else "",
+        slices,
+        {
+            "kind": "bar" if panel.kind == "pie" and several else panel.kind,
+            "label": visit.t(panel.title),
+            "data": {"x": [s.name for s in slices], "series": series, "links": [s.href for s in slices]},
+        }
+        if groups and panel.kind != "ranking"
+        else None,
+    )
+
+
+def _size(sums: Mapping[str, Decimal]) -> Decimal:
+    return max(sums.values(), default=Decimal(0))
+
+
+def _numbers(visit: Visit, panel: Panel, sums: Mapping[str, Decimal]) -> list[str]:
+    if panel.sum and panel.listing.in_currency(panel.sum):
+        return money(visit, sums)
+    return [visit.formats.number(number) for number in sums.values()] or ["0"]
+
+
+async def _names(visit: Visit, ctx: Ctx, panel: Panel, values: Sequence[Any]) -> dict[Any, str]:
+    """What people call each group."""
+    if panel.by == panel.over:
+        return {value: visit.formats.short_date(value) for value in values}
+    known: dict[Any, str] = {}
+    ids = {value for value in values if isinstance(value, UUID)}
+    place = visit.site.lookups.get(panel.by)
+    if ids and place is not None and place.here and visit.may(place.needs):
+        known = await names_in(ctx, place.page, ids)
+    if ids and visit.principal is not None:
+        known = {**{id: code for code, id in visit.principal.entities.items()}, **known}
+    return {value: known.get(value) or visit.formats.cell(value, panel.by).text for value in values}
