@@ -111,6 +111,28 @@ async def open_trade(person: Person) -> None:
                 "payments": [{"method": "card"}],
             },
         )
+    await open_trouble(person)
+
+
+async def open_trouble(person: Person) -> None:
+    """Something on hold, something running low, something sold that was not there, an entry to post."""
+    await person.world.settle()
+    order = (await person.get("/orders"))[0]
+    hold = {"entity_type": "order", "entity_id": order["id"], "aspect": "ship", "reason_category": "address"}
+    await person.post("/holds", {**hold, "reason_details": "There is no such street in Gouda."})
+    await person.post("/holds", {**hold, "aspect": "bill", "reason_category": "credit"})
+    await person.post("/inventory/threshold", {"sku": "CBL-T2-5", "low_at": "39"})
+    offline = {
+        "lines": [{"sku": "ZAP-GO", "quantity": "30"}],
+        "payments": [{"method": "card"}],
+        "client_id": "market-1",
+        "offline_at": "2026-11-19T10:00:00Z",
+    }
+    await person.post("/orders/pos/sync", {"sales": [offline]})
+    lines = [{"account": "6100", "debit": "12.50"}, {"account": "1000", "credit": "12.50"}]
+    await person.post(
+        "/accounting/journal-entries", {"date": "2026-11-02", "description": "Coins that rolled away", "lines": lines}
+    )
 
 
 @pytest.fixture(scope="session")

@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from types import ModuleType
 from typing import Any
 
-from entrepot.kernel import db, replay, status, upkeep
+from entrepot.kernel import db, obstacles, replay, status, upkeep
 from entrepot.kernel.commands import Command, describe, is_command
 from entrepot.kernel.facade import Offer, WiringError
 from entrepot.kernel.lists import Listing
@@ -107,8 +107,12 @@ class Module:
     documents: dict[str, Any] = field(default_factory=dict)
     jobs: Sequence[Callable[..., Awaitable[Any]]] = ()
     seed: Callable[..., Awaitable[Any]] | None = None
-    obstacles: dict[str, Callable[..., Awaitable[Any]]] = field(default_factory=dict)
+    obstacles: dict[str, obstacles.Finder] = field(default_factory=dict)
     doc: str = ""
+
+    def __post_init__(self) -> None:
+        # Whatever a module is about, one can ask it what is in the way.
+        object.__setattr__(self, "offers", (*self.offers, obstacles.offered(self)))
 
     def table_classes(self) -> list[type[db.Table]]:
         return [t for t in db.TABLES if t.table.schema == self.name]

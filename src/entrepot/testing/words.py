@@ -15,7 +15,8 @@ from entrepot.pure.errors import FAMILY
 
 PACKAGE = Path(entrepot.__file__).parent
 REFUSALS = frozenset(kind.__name__ for kind in FAMILY.values())
-TRANSLATED = frozenset({"translate"})
+BUTTONS = frozenset({"Obstacle"})
+TRANSLATED = frozenset({"translate", "says"})
 # What the database itself refuses: RAISE EXCEPTION USING ERRCODE = 'EN409', MESSAGE = '...'.
 RAISED = re.compile(r"ERRCODE = 'EN409',\s*MESSAGE = '([^']*)'")
 
@@ -36,6 +37,9 @@ def refusals(tree: ast.AST, place: str) -> Iterator[Found]:
             yield from (Found(f"{place}:{node.lineno}", text) for text in RAISED.findall(node.value))
         if not isinstance(node, ast.Call):
             continue
+        if isinstance(node.func, ast.Name) and node.func.id in BUTTONS:
+            buttons = [keyword.value for keyword in node.keywords if keyword.arg == "button"]
+            yield from (found for button in buttons for found in _messages(button, f"{place}:{node.lineno}"))
         at = _message_at(node.func)
         if at is None or len(node.args) <= at:
             continue

@@ -1,4 +1,4 @@
-"""kernel: what is overdue and what is on hold is found at once, however much has a status."""
+"""kernel: what is overdue and which jobs failed is found at once, however much has a status."""
 
 from entrepot.kernel.schema import run
 
@@ -11,5 +11,6 @@ def upgrade() -> None:
 
 
 INDEX = """
-CREATE INDEX status_overdue_idx ON kernel.status (tenant_id, since, entity_id) WHERE overdue
+CREATE INDEX status_overdue_idx ON kernel.status (tenant_id, since, entity_id) WHERE overdue;
+CREATE INDEX job_failed_idx ON kernel.job (tenant_id, finished_at) WHERE state = 'failed'
 """

@@ -268,6 +268,13 @@ class SettingsPage(Shown):
 
 
 @dataclass(frozen=True)
+class ObstaclesPage(Shown):
+    """Everything that is stuck, near and far, with what clears it."""
+
+    needs: str = field(default="any", kw_only=True)
+
+
+@dataclass(frozen=True)
 class OwnPage(Shown):
     """A page its module draws itself: `template` in its templates/, with scripts and sheets of the build. The script
     finds who looks, which permissions of `asks` they have, and `texts` in their language in the page. With a `worker`
@@ -282,4 +289,6 @@ class OwnPage(Shown):
     texts: Mapping[str, str] = field(default_factory=dict, kw_only=True)
 
 
-Page = FormPage | ListPage | DetailPage | BoardPage | ReportPage | DashboardPage | SettingsPage | OwnPage
+Page = (
+    FormPage | ListPage | DetailPage | BoardPage | ReportPage | DashboardPage | SettingsPage | ObstaclesPage | OwnPage
+)

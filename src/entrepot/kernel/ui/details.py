@@ -20,8 +20,9 @@ from entrepot.kernel.ui.ports import Shelves
 from entrepot.kernel.ui.rows import PLUMBING, Column, Row, crumbs_of, href_of, names_in
 from entrepot.kernel.ui.show import Cell
 from entrepot.kernel.ui.site import Place
+from entrepot.kernel.ui.stuck import obstacles_of
 from entrepot.kernel.ui.visit import Undo, Visit
-from entrepot.pure.errors import Invalid, NotFound, Refusal
+from entrepot.pure.errors import Invalid, NotFound
 from entrepot.pure.ids import new_id
 
 NOT_SHOWN = (*PLUMBING, "created_at", "updated_at")
@@ -78,7 +79,7 @@ async def show_detail(visit: Visit) -> None:
         related = [await related_of(visit, ctx, r, identifier) for r in page.related if visit.may(r.listing.needs)]
         timeline = await timeline_of(visit, ctx, entity, identifier) if identifier else []
         shelf = await ctx.of(Shelves).shelf(identifier) if identifier and has_shelves(visit) else None
-        stuck = await obstacles_of(visit, ctx, entity, identifier) if identifier else []
+        stuck, silent = await obstacles_of(visit, ctx, entity, identifier) if identifier and entity else ([], [])
     crumbs = crumbs_of(visit, place)
     name = str(getattr(shown, page.name, "")) or visit.t(place.title)
     await visit.page(
@@ -95,6 +96,7 @@ async def show_detail(visit: Visit) -> None:
         shelf=shelf,
         files=[(f.name, visit.formats.size(f.size), f.url) for f in shelf.files] if shelf else [],
         stuck=stuck,
+        silent=[visit.t(title) for title in silent],
         actions=actions_of(visit, place, shown),
         here=visit.url(place.at(visit.exchange.values)),
         crumbs=crumbs,
@@ -193,7 +195,6 @@ async def standing_of(
     machine = stateful.machine
     state = str(getattr(shown, stateful.column, "") or machine.initial)
     now = await status.current(ctx, machine.entity, identifier)
-    held = await status.holds(ctx, machine.entity, identifier)
     past = await status.history(ctx, machine.entity, identifier)
     own = {child.entity: child for child in place.bulk}
     steps = []
@@ -222,7 +223,6 @@ async def standing_of(
         "deadline": visit.formats.moment(now.deadline) if now and now.deadline else "",
         "overdue": bool(now and now.overdue),
         "since": visit.formats.moment(now.since) if now else "",
-        "holds": [(visit.label(h.aspect), visit.label(h.reason_category), h.reason_details) for h in held],
         "steps": steps,
         "history": [
             (
@@ -337,16 +337,6 @@ def _holds(shown: Any, name: str, wanted: Any) -> bool:
 def has_shelves(visit: Visit) -> bool:
     """Whether some module keeps documents, here or elsewhere."""
     return Shelves in visit.house.catalogue.offers or Shelves.facade_name in visit.house.topology.far
-
-
-async def obstacles_of(visit: Visit, ctx: Ctx, entity: str, identifier: UUID) -> list[str]:
-    """Why is it stuck? What modules say keeps this entity from going on: refusals, or sentences."""
-    found: list[str] = []
-    for module in ctx.house.catalogue.modules.values():
-        ask = module.obstacles.get(entity)
-        for reason in await ask(ctx, identifier) if ask is not None else ():
-            found.append(visit.say(reason) if isinstance(reason, Refusal) else visit.t(str(reason)))
-    return found
 
 
 async def put_document(visit: Visit) -> None:

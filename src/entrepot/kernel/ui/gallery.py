@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
 from decimal import Decimal
 
 from entrepot.kernel.ui.fields import Drawn, matrix_of
 from entrepot.kernel.ui.rows import Column, Row
+from entrepot.kernel.ui.stuck import Blocked
+from entrepot.kernel.ui.tiles import PanelShown, Slice, TileShown
 from entrepot.kernel.ui.visit import Visit
 
 WORDS = ("draft", "pending", "confirmed", "paid", "cancelled")
@@ -59,6 +62,8 @@ async def show_gallery(visit: Visit) -> None:
             "series": [{"name": visit.t("Amount"), "data": ["12", "19", "8", "15"]}],
         },
     }
+    slices = [Slice(f"Q{at}", str(n), str(n / 19), "#") for at, n in enumerate((12, 19, 8, 15), start=1)]
+    now = visit.house.clock()
     await visit.page(
         "gallery.html",
         page_title=visit.t("Components"),
@@ -71,6 +76,29 @@ async def show_gallery(visit: Visit) -> None:
         rows=rows,
         states=[formats.cell(word, "state") for word in WORDS],
         chart=chart,
+        tiles=[
+            TileShown(visit.t("Amount"), formats.number(Decimal("2246.90")), "#", "cash", unit="EUR", more="19.99 USD"),
+            TileShown(visit.t("Holds"), "2", "#", "lock", tone="warning"),
+            TileShown(visit.t("Holds"), "0", "#", "lock", advice=visit.t("Nothing yet")),
+        ],
+        panels=[
+            PanelShown(visit.t("Chart"), "chart-bar", "bar", "54", "#", "", slices, chart),
+            PanelShown(visit.t("Table"), "star", "ranking", "", "#", "", slices, None),
+            PanelShown(visit.t("Chart"), "chart-pie", "pie", "", "#", visit.t("Nothing yet"), [], None),
+        ],
+        stuck=[
+            Blocked(
+                kind=visit.t("Customer"),
+                name="Bakkerij Jansen",
+                href="#",
+                reason=visit.t("{aspect} is on hold: {reason}", aspect=visit.label("pay"), reason="…"),
+                since=formats.ago(now - timedelta(hours=3), now),
+                exact=formats.long_moment(now),
+                button=visit.t("Release"),
+                action="#",
+                hidden=[],
+            )
+        ],
         crumbs=[],
         icons=sorted(visit.views.icon_names),
     )

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from entrepot.kernel.http import Web
-from entrepot.kernel.ui import boards, details, forms, gallery, lists, own, preferences, reports
+from entrepot.kernel.ui import boards, details, forms, gallery, lists, own, preferences, reports, stuck
 from entrepot.kernel.ui import declare as d
 from entrepot.kernel.ui.account import Account
 from entrepot.kernel.ui.asking import form_of
@@ -22,6 +22,7 @@ GET: dict[type[Any], Handler] = {
     d.ReportPage: reports.show_report,
     d.DashboardPage: reports.show_dashboard,
     d.SettingsPage: preferences.show_settings,
+    d.ObstaclesPage: stuck.show_stuck,
     d.OwnPage: own.show_own,
 }
 
@@ -54,6 +55,7 @@ def mount(web: Web) -> None:
         ("POST", "/me/passkeys", account.change_passkeys),
         ("POST", "/me/pin", account.change_pin),
         ("GET", "/pick/{list}", lists.pick),
+        ("POST", stuck.CLEAR, stuck.clear),
     ):
         web.tree.add(method, path, entering(views, handler))
     for place in site.places:

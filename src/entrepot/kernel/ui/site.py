@@ -337,7 +337,7 @@ def needs_of(page: Any) -> str:
         return describe(page.query).needs or "any"
     if isinstance(page, d.ReportPage):
         return page.report.needs if isinstance(page.report, Report) else describe(page.report).needs or "any"
-    if isinstance(page, d.SettingsPage | d.OwnPage):
+    if isinstance(page, d.SettingsPage | d.ObstaclesPage | d.OwnPage):
         return page.needs
     return "any"
 

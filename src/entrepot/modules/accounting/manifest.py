@@ -19,6 +19,7 @@ module = Module(
         "reports.financial": "See financial reports",
     },
     tables=tables,
+    obstacles={"journal_entry": queries.unpostable, "business_entity": queries.unbookable},
     events=events,
     commands=commands,
     queries=queries,

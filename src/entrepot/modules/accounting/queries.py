@@ -13,11 +13,14 @@ from entrepot.kernel.commands import command
 from entrepot.kernel.ctx import Ctx
 from entrepot.kernel.db import extended, view
 from entrepot.kernel.lists import Listing
+from entrepot.kernel.obstacles import MOST, Obstacle
 from entrepot.modules.accounting.contract import PostedEntry
-from entrepot.modules.accounting.rules import AccountType, EntryStatus, PeriodState
+from entrepot.modules.accounting.rules import PARTS, AccountType, EntryStatus, PeriodState
 from entrepot.modules.accounting.tables import Account, JournalEntry, JournalLine, Period
+from entrepot.modules.identity.contract import Identity
 from entrepot.pure.errors import Invalid
 from entrepot.pure.money import Money
+from entrepot.pure.said import says
 
 
 class AccountShown(msgspec.Struct, frozen=True):
@@ -218,6 +221,78 @@ async def balances_equal_recount(ctx: Ctx) -> list[str]:
     ]
 
 
+async def unpostable(ctx: Ctx, entry_id: UUID | None) -> list[Obstacle]:
+    """Drafts that cannot be posted as they are: of a closed period, or on an account that takes no postings."""
+    rows = await ctx.connection.fetch(_UNPOSTABLE, entry_id, MOST)
+    found = []
+    for row in rows:
+        common: dict[str, Any] = {
+            "entity": "journal_entry",
+            "entity_id": row["id"],
+            "name": row["description"],
+            "since": row["since"],
+        }
+        if row["period_id"] is not None:
+            found.append(
+                Obstacle(
+                    **common,
+                    reason=says("the period {period} is closed", period=row["what"]),
+                    button="Open the period",
+                    path=f"/accounting/periods/{row['period_id']}",
+                    needs="periods.edit",
+                )
+            )
+        else:
+            found.append(_account_in_the_way(common, row["what"], row["account_id"], row["status"]))
+    return found
+
+
+async def unbookable(ctx: Ctx, entity_id: UUID | None) -> list[Obstacle]:
+    """Business entities whose sales cannot be booked, because an account plays a part that it cannot play."""
+    entities = [one for one in await ctx.of(Identity).entities() if entity_id in (None, one.id)]
+    parts = {
+        one.id: {**PARTS, **await ctx.house.settings.value(ctx, "accounting.parts", entity_id=one.id)}
+        for one in entities
+    }
+    codes = sorted({code for given in parts.values() for code in given.values()})
+    rows = await ctx.connection.fetch(
+        "SELECT code, id, detail, status, updated_at FROM accounting.account WHERE code = ANY($1)", codes
+    )
+    known = {row["code"]: row for row in rows}
+    found = []
+    for one in entities:
+        for code in sorted(set(parts[one.id].values())):
+            row = known.get(code)
+            if row is None or not row["detail"] or row["status"] != "active":
+                common: dict[str, Any] = {
+                    "entity": "business_entity",
+                    "entity_id": one.id,
+                    "name": one.name,
+                    "since": row["updated_at"] if row else None,
+                }
+                status = (row["status"] if row["detail"] else "header") if row else None
+                found.append(_account_in_the_way(common, code, row["id"] if row else None, status))
+    return found[:MOST]
+
+
+def _account_in_the_way(common: dict[str, Any], code: str, account_id: UUID | None, status: str | None) -> Obstacle:
+    if account_id is None:
+        return Obstacle(
+            **common,
+            reason=says("there is no account {account}", account=code),
+            button="New account",
+            path=f"/accounting/accounts/new?code={code}",
+            needs="accounts.edit",
+        )
+    return Obstacle(
+        **common,
+        reason=says("account {account} takes no postings: {status}", account=code, status=status),
+        button="Change account",
+        path=f"/accounting/accounts/{account_id}/change",
+        needs="accounts.edit",
+    )
+
+
 # ── offered ──
 
 
@@ -230,6 +305,22 @@ async def entries_of(ctx: Ctx, reference_id: UUID) -> list[PostedEntry]:
     )
 
 
+_UNPOSTABLE = """
+WITH draft AS (
+    SELECT id, entity_id, date, description, created_at, draft_lines FROM accounting.journal_entry
+    WHERE status = 'draft' AND ($1::uuid IS NULL OR id = $1) ORDER BY date LIMIT $2
+)
+SELECT d.id, d.description, p.updated_at AS since, p.id AS period_id, to_char(d.date, 'YYYY-MM') AS what,
+       NULL::uuid AS account_id, NULL AS status
+FROM draft d JOIN accounting.period p ON p.entity_id = d.entity_id AND p.year = extract(year FROM d.date)
+     AND p.month = extract(month FROM d.date) AND p.state = 'closed'
+UNION ALL
+SELECT d.id, d.description, coalesce(a.updated_at, d.created_at), NULL, l.code, a.id,
+       CASE WHEN a.detail THEN a.status ELSE 'header' END
+FROM draft d CROSS JOIN LATERAL (SELECT DISTINCT x->>'account' AS code FROM jsonb_array_elements(d.draft_lines) x) l
+LEFT JOIN accounting.account a ON a.code = l.code
+WHERE a.id IS NULL OR NOT a.detail OR a.status <> 'active'
+"""
 _DRAFT_LINES = """
 SELECT d->>'account', coalesce(a.name, ''), a.id, (d->>'debit')::numeric, (d->>'credit')::numeric,
        coalesce(d->>'description', '')

@@ -1,9 +1,18 @@
 """Pages of audit: who changed what, what modules told each other, what is parked, and work in the background."""
 
-from entrepot.kernel.ui.declare import DashboardPage, DetailPage, FormPage, ListPage, Section, Tile
+from entrepot.kernel.ui.declare import DashboardPage, DetailPage, FormPage, ListPage, ObstaclesPage, Section, Tile
 from entrepot.modules.audit import commands, queries
 
 pages = [
+    ObstaclesPage(
+        path="/stuck",
+        title="Why is it stuck?",
+        icon="alert-triangle",
+        menu="System",
+        order=1,
+        needs="holds.view",
+        intro="Everything that cannot go on, with what is in its way and what clears it.",
+    ),
     ListPage(
         queries.TRAIL,
         title="Audit trail",

@@ -12,6 +12,7 @@ module = Module(
     title="Stock",
     permissions={"stock.view": "See stock and its movements", "stock.edit": "Move, count and correct stock"},
     tables=tables,
+    obstacles={"order": queries.oversold},
     events=events,
     commands=commands,
     queries=queries,

@@ -13,12 +13,14 @@ from entrepot.kernel.commands import command
 from entrepot.kernel.ctx import Ctx
 from entrepot.kernel.db import view
 from entrepot.kernel.lists import Listing
+from entrepot.kernel.obstacles import MOST, Obstacle
 from entrepot.modules.catalog.contract import Catalog
 from entrepot.modules.inventory.contract import Available
 from entrepot.modules.inventory.tables import Shortage, StockLevel, StockMove, Warehouse
 from entrepot.pure.errors import Conflict, NotFound
 from entrepot.pure.money import Money
 from entrepot.pure.quantities import Quantity
+from entrepot.pure.said import says
 
 
 class WarehouseShown(msgspec.Struct, frozen=True):
@@ -165,6 +167,23 @@ async def levels_equal_ledger(ctx: Ctx) -> list[str]:
     return [f"{row['sku']}: level {row['on_hand']}, ledger {row['counted']}" for row in rows]
 
 
+async def oversold(ctx: Ctx, order_id: UUID | None) -> list[Obstacle]:
+    """Sales of goods that were not there, until somebody says how each was made good."""
+    rows = await ctx.connection.fetch(_OVERSOLD, order_id, MOST)
+    return [
+        Obstacle(
+            entity="order",
+            entity_id=row["reference"],
+            reason=says("{missing} of {sku} were sold that were not there", missing=row["missing"], sku=row["sku"]),
+            since=row["created_at"],
+            button="Resolve shortage",
+            path=f"/stock-shortages/{row['id']}/resolve",
+            needs="stock.edit",
+        )
+        for row in rows
+    ]
+
+
 # ── offered ──
 
 
@@ -192,6 +211,11 @@ def _as_ids(text: str) -> list[UUID]:
 _AVAILABLE = """
 SELECT u.sku, coalesce(l.on_hand - l.reserved, 0), coalesce(l.on_hand, 0), coalesce(l.reserved, 0)
 FROM unnest($2::text[]) AS u(sku) LEFT JOIN inventory.stock_level l ON l.warehouse_id = $1 AND l.sku = u.sku
+"""
+
+_OVERSOLD = """
+SELECT id, sku, reference, missing, created_at FROM inventory.stock_shortage
+WHERE resolved_at IS NULL AND ($1::uuid IS NULL OR reference = $1) ORDER BY created_at, id LIMIT $2
 """
 
 _DIFFERENCES = """

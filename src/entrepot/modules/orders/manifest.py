@@ -25,6 +25,7 @@ module = Module(
         "pos.report": "See shifts and Z-reports",
     },
     tables=tables,
+    obstacles={"order": order_queries.unpaid},
     events=events,
     commands=commands,
     queries=queries,

@@ -17,6 +17,7 @@ module = Module(
     reactions=reactions,
     routes=api.routes,
     pages=pages.pages,
+    obstacles={"order": queries.failed},
     schedules=[Schedule("*/10 * * * *", commands.void_unconfirmed)],
     offers=[offer(Payments, commands.take, commands.give_back, queries.paid, queries.totals)],
 )

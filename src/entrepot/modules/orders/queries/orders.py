@@ -14,6 +14,7 @@ from entrepot.kernel.commands import command
 from entrepot.kernel.ctx import Ctx
 from entrepot.kernel.db import extended, view
 from entrepot.kernel.lists import Listing
+from entrepot.kernel.obstacles import MOST, Obstacle
 from entrepot.modules.catalog.contract import Catalog, ProductKind
 from entrepot.modules.identity.contract import Identity
 from entrepot.modules.inventory.contract import Inventory
@@ -25,6 +26,7 @@ from entrepot.modules.tax.contract import Tax
 from entrepot.pure.errors import Invalid
 from entrepot.pure.money import Money, Rate, plain
 from entrepot.pure.quantities import Quantity
+from entrepot.pure.said import says
 from entrepot.pure.taxes import TaxTotal
 
 
@@ -258,6 +260,23 @@ def _exact(amount: Any) -> Any:
     return type(amount)(f"{whole}.{decimals.rstrip('0').ljust(2, '0')}")
 
 
+async def unpaid(ctx: Ctx, order_id: UUID | None) -> list[Obstacle]:
+    """Orders that wait for their money."""
+    rows = await ctx.connection.fetch(_UNPAID, order_id, MOST)
+    return [
+        Obstacle(
+            entity="order",
+            entity_id=row["id"],
+            name=row["number"],
+            reason=says("{amount} {currency} is not paid yet", amount=row["total"], currency=row["currency"]),
+            since=row["placed_at"],
+            button="Take the next step",
+            path=".",
+        )
+        for row in rows
+    ]
+
+
 # ── offered ──
 
 
@@ -318,6 +337,10 @@ async def cards(ctx: Ctx, ids: list[UUID]) -> list[OrderCard]:
     )
 
 
+_UNPAID = """
+SELECT id, number, total, currency, placed_at FROM orders.sales_order
+WHERE state = 'pending' AND ($1::uuid IS NULL OR id = $1) ORDER BY placed_at, id LIMIT $2
+"""
 _SALES = """
 SELECT to_char(o.placed_at AT TIME ZONE $2, $1) AS period,
        count(*) FILTER (WHERE o.kind <> 'adjustment') AS lines,
