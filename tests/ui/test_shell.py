@@ -75,7 +75,7 @@ async def test_the_side_bar_shows_what_one_may_see(house_world: World) -> None:
     browser, _ = await somebody(house_world, permissions=("keys.view",))
     html = await browser.get("/")
     links = re.findall(r'class="app-menu-link" href="([^"]+)"', html)
-    assert links == ["/", "/api-keys", "/business-entities", "/custom-fields", "/custom-objects"]
+    assert links == ["/", "/api-keys", "/business-entities", "/custom-fields", "/custom-objects", "/notices"]
     denied = await browser.get("/users", status=403)
     assert "You need the permission users.view for this." in denied
     assert "Ask somebody who manages users to give you this permission." in denied

@@ -135,11 +135,11 @@ async def test_what_each_module_knows_stands_in_one_list(shop: tuple[World, Brow
     html = await browser.get("/stuck")
     found = {(reason, button) for _, reason, button in blocked_on(html)}
     assert found == {
-        ("the payment of 121.00 EUR by Card did not go through: card refused", "Look at the payment"),
+        ("The payment of 121.00 EUR by Card did not go through: card refused", "Look at the payment"),
         ("3 of ZAP were sold that were not there", "Resolve shortage"),
         ("1,234.50 EUR is not paid yet", "Take the next step"),
-        ("the period 2025-03 is closed", "Open the period"),
-        ("account 5100 takes no postings: Inactive", "Change account"),
+        ("The period 2025-03 is closed", "Open the period"),
+        ("Account 5100 takes no postings: Inactive", "Change account"),
     }
     chips = re.findall(r'class="app-chip" href="([^"]+)"[^>]*>(.*?)</a>', html, re.S)
     assert [(unescape(href), text(words)) for href, words in chips] == [
@@ -151,12 +151,12 @@ async def test_what_each_module_knows_stands_in_one_list(shop: tuple[World, Brow
         ("3 of ZAP were sold that were not there", "Resolve shortage")
     ]
     assert alert_on(await browser.get(f"/orders/{order['id']}")) == [
-        ("the payment of 121.00 EUR by Card did not go through: card refused", "Look at the payment")
+        ("The payment of 121.00 EUR by Card did not go through: card refused", "Look at the payment")
     ]
     browser.cookies["entrepot_locale"] = "nl"
     dutch = {reason for _, reason, _ in blocked_on(await browser.get("/stuck"))}
     assert "1.234,50 EUR is nog niet betaald" in dutch
-    assert "op rekening 5100 kan niet geboekt worden: Inactief" in dutch
+    assert "Op rekening 5100 kan niet geboekt worden: Inactief" in dutch
 
 
 async def test_a_payment_that_was_made_good_is_in_nobodys_way(shop: tuple[World, Browser, Person]) -> None:
@@ -201,7 +201,7 @@ async def test_a_failed_job_runs_again(shop: tuple[World, Browser, Person]) -> N
         await jobs.enqueue(ctx, ctx.house.catalogue.jobs[name])
         await ctx.run("UPDATE kernel.job SET state = 'failed', attempts = 3, error = 'boom' WHERE name = $1", name)
     html = await browser.get("/stuck")
-    assert blocked_on(html) == [(f"{name} Job", f"the job {name} failed: boom", "Run again")]
+    assert blocked_on(html) == [(f"{name} Job", f"The job {name} failed: boom", "Run again")]
     await press(browser, html, "Run again")
     await world.settle()
     async with world.unit(person.tenant, "inventory") as ctx:

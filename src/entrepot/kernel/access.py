@@ -13,8 +13,10 @@ import structlog
 from entrepot.kernel.ctx import Actor
 from entrepot.pure.errors import TooMany
 from entrepot.pure.facade import Facade, ask, tell
+from entrepot.pure.said import Said
 
 logger = structlog.get_logger("entrepot.access")
+MOST_UNREAD = 99
 
 
 class Principal(msgspec.Struct, frozen=True, kw_only=True):
@@ -169,13 +171,14 @@ class LogIn(Facade, name="log_in"):
 
 
 class Notice(msgspec.Struct, frozen=True, kw_only=True):
-    """Something a user should know, with the page it is about."""
+    """Something a user should know, with the page it is about; `count` says how often it happened."""
 
-    title: str
-    text: str
+    id: UUID
+    said: Said
     at: datetime
-    path: str = ""
-    unread: bool = False
+    path: str
+    unread: bool
+    count: int = 1
 
 
 class Notices(Facade, name="notices"):
@@ -184,6 +187,21 @@ class Notices(Facade, name="notices"):
     @ask
     async def latest(self, limit: int) -> list[Notice]:
         """The newest notices of the actor."""
+        raise AssertionError
+
+    @ask
+    async def unread(self) -> int:
+        """How many the actor has not read; nobody counts beyond `MOST_UNREAD`."""
+        raise AssertionError
+
+    @tell()
+    async def mark_read(self, notice_id: UUID) -> None:
+        """The actor has seen this one."""
+        raise AssertionError
+
+    @tell()
+    async def mark_all_read(self) -> None:
+        """The actor has seen everything there is now."""
         raise AssertionError
 
 

@@ -48,7 +48,7 @@ class Listing(Generic[S]):
 
     Every field of the shape can be filtered, every field that is never empty can be sorted by. `key` is the field
     that makes the order total; it must be unique. Numbers of a row with a currency are amounts of it, but for those
-    that `quantities` names."""
+    that `quantities` names. `scope` says what of it the actor may see."""
 
     name: str
     view: db.View[S]
@@ -60,6 +60,7 @@ class Listing(Generic[S]):
     doc: str = ""
     extensible: type[db.Table] | None = None
     quantities: Sequence[str] = ()
+    scope: Callable[[Ctx], Sequence[Any]] | None = None
     _kinds: dict[str, Any] = field(default_factory=dict, repr=False)
 
     @property
@@ -100,7 +101,7 @@ async def read_page(ctx: Ctx, listing: Listing[S], query: Mapping[str, str], *, 
     """One page by the grammar of API.md; refuses with Invalid what names no field or does not fit its type."""
     limit = _limit(query.get("limit"), most)
     order = _order(listing, query.get("sort") or listing.sort)
-    conditions = conditions_of(listing, query)
+    conditions = [*conditions_of(listing, query), *scope_of(ctx, listing)]
     select = listing.view.select.where(*conditions)
     after = query.get("cursor")
     if after:
@@ -131,7 +132,7 @@ async def totals_of(
     ctx: Ctx, listing: Listing[Any], query: Mapping[str, str], summed: str = ""
 ) -> tuple[int, dict[str, Decimal]]:
     """How many rows there are under these filters, and the sum of a field of theirs, by currency where they have one."""
-    filtered = listing.view.select.where(*conditions_of(listing, query)).subquery()
+    filtered = listing.view.select.where(*conditions_of(listing, query), *scope_of(ctx, listing)).subquery()
     if not summed:
         sql, arguments = db.compiled(sa.select(sa.func.count()).select_from(filtered))
         return await ctx.connection.fetchval(sql, *arguments), {}
@@ -140,6 +141,11 @@ async def totals_of(
     sql, arguments = db.compiled(sa.select(currency, *measures).select_from(filtered).group_by(sa.text("1")))
     rows = await ctx.connection.fetch(sql, *arguments)
     return sum(row[1] for row in rows), {row[0]: row[2] for row in rows if row[2] is not None}
+
+
+def scope_of(ctx: Ctx, listing: Listing[Any]) -> Sequence[Any]:
+    """What of a list the actor may see, as SQL conditions; most lists show everything the permission allows."""
+    return listing.scope(ctx) if listing.scope is not None else ()
 
 
 def _limit(text: str | None, most: int) -> int:

@@ -48,6 +48,8 @@ def mount(web: Web) -> None:
         ("POST", "/switch", shell.switch),
         ("GET", "/palette", shell.palette),
         ("GET", "/bell", shell.bell),
+        ("GET", "/bell/unread", shell.unread),
+        ("POST", "/bell", shell.read),
         ("GET", "/go/{entity}/{id}", shell.go),
         ("GET", "/gallery", gallery.show_gallery),
         ("GET", "/me", account.safety),

@@ -8,7 +8,7 @@ from urllib.parse import urlsplit
 import msgspec
 from markupsafe import Markup
 
-from entrepot.kernel.access import LogIn, Notices, throttle
+from entrepot.kernel.access import MOST_UNREAD, LogIn, Notices, throttle
 from entrepot.kernel.config import Config
 from entrepot.kernel.ctx import NIL, SYSTEM, unit
 from entrepot.kernel.http import SESSION_COOKIE, STATUS, Exchange, same_origin
@@ -33,6 +33,16 @@ class Found(msgspec.Struct, frozen=True):
     hint: str
     href: str
     icon: str
+
+
+class Rung(msgspec.Struct, frozen=True):
+    """A notice as the bell shows it."""
+
+    id: str
+    text: str
+    when: str
+    unread: bool
+    count: int
 
 
 class Shell:
@@ -209,15 +219,43 @@ class Shell:
 
     async def bell(self, visit: Visit) -> None:
         """What the visitor should know: notices of the module that keeps them, where there is one."""
-        notices: list[Any] = []
-        catalogue = visit.house.catalogue
-        if Notices in catalogue.offers or Notices.facade_name in visit.house.topology.far:
+        notices: list[Rung] = []
+        if _rings(visit):
             async with visit.unit(read_only=True) as ctx:
                 notices = [
-                    (n.title, n.text, visit.url(n.path) if n.path else "", visit.formats.ago(n.at, ctx.now), n.unread)
-                    for n in await ctx.of(Notices).latest(12)
+                    Rung(str(n.id), visit.told(n.said), visit.formats.ago(n.at, ctx.now), n.unread, n.count)
+                    for n in await ctx.of(Notices).latest(8)
                 ]
-        await visit.page("bell.html", notices=notices)
+        await visit.page("bell.html", notices=notices, all=visit.site.lists.get("notices"))
+
+    async def unread(self, visit: Visit) -> None:
+        """How many notices are new, for the bell of every page."""
+        count = 0
+        if _rings(visit):
+            async with visit.unit(read_only=True) as ctx:
+                count = await ctx.of(Notices).unread()
+        shown = f"{MOST_UNREAD}+" if count > MOST_UNREAD else visit.formats.number(count)
+        await visit.page("unread.html", count=count, shown=shown)
+
+    async def read(self, visit: Visit) -> None:
+        """A notice is opened, or all are marked as read."""
+        data = await visit.data()
+        notice, path = data.get("notice", [""])[-1], ""
+        async with visit.unit() as ctx:
+            notices = ctx.of(Notices)
+            if notice:
+                found = next((n for n in await notices.latest(50) if str(n.id) == notice), None)
+                if found is None:
+                    raise NotFound("there is no such {what}", what="notice")
+                await notices.mark_read(found.id)
+                path = found.path
+            else:
+                await notices.mark_all_read()
+        await visit.go(safe_path(path) or "/notices", said="" if notice else "Everything is read")
+
+
+def _rings(visit: Visit) -> bool:
+    return Notices in visit.house.catalogue.offers or Notices.facade_name in visit.house.topology.far
 
 
 def matches(words: str, *texts: str) -> bool:

@@ -18,6 +18,7 @@ from babel.numbers import get_decimal_symbol, get_group_symbol
 
 from entrepot.kernel.i18n import translate
 from entrepot.kernel.ui.labels import label_of, tone_of
+from entrepot.pure.said import NUMBERS, WORDS, Said
 
 PLUMBING = frozenset({"id", "tenant_id", "version", "created_at", "updated_at"})
 STATES = frozenset({"state", "status"})
@@ -97,6 +98,19 @@ class Formats:
                 return f"{count / most:.0f} {unit}"
         return f"{count / 1000_000_000:.1f} GB"
 
+    def told(self, said: Said) -> str:
+        """A sentence that was kept with its facts."""
+        facts: dict[str, Any] = {}
+        for name, value in said.facts.items():
+            if name in WORDS:
+                facts[name] = self.words(label_of(str(value)))
+            elif name in NUMBERS:
+                facts[name] = self.number(Decimal(str(value)))
+            else:
+                facts[name] = value
+        told = self.words(said.text, **facts)
+        return told[:1].upper() + told[1:] if said.text[:1].isalpha() else told
+
     def cell(self, value: Any, name: str = "", names: dict[Any, str] | None = None) -> Cell:
         """A value as a cell of a table or a field of a page; `names` gives ids their names."""
         if value is None or value is msgspec.UNSET or value == "" or value == [] or value == {}:
@@ -123,6 +137,8 @@ class Formats:
             return self._mapping(value)
         if isinstance(value, list | tuple | set | frozenset):
             return self._several(list(value), names)
+        if isinstance(value, Said):
+            return Cell(self.told(value), "text")
         if isinstance(value, msgspec.Struct):
             return self._mapping({k: v for k, v in msgspec.structs.asdict(value).items() if v not in (None, "")})
         return Cell(str(value), "text")

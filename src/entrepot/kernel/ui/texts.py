@@ -12,6 +12,7 @@ from entrepot.kernel.i18n import LOCALES, messages
 from entrepot.kernel.module import Catalogue, Report
 from entrepot.kernel.ui import declare as d
 from entrepot.kernel.ui.labels import kind_of, label_of
+from entrepot.pure.said import Said
 
 if TYPE_CHECKING:
     from entrepot.kernel.ui.site import Place, Site
@@ -106,7 +107,7 @@ def labels(hints: dict[str, Any]) -> Iterator[str]:
         yield label_of(name)
         kind = kind_of(hint)
         yield from (label_of(choice) for choice in kind.choices)
-        if kind.name in ("lines", "struct"):
+        if kind.name in ("lines", "struct") and kind.inner is not Said:
             yield from labels(struct_hints(kind.inner))
 
 

@@ -15,7 +15,7 @@ import sqlalchemy as sa
 
 from entrepot.kernel import db
 from entrepot.kernel.ctx import Ctx
-from entrepot.kernel.lists import Listing, conditions_of, totals_of
+from entrepot.kernel.lists import Listing, conditions_of, scope_of, totals_of
 from entrepot.kernel.ui.declare import Panel, Tile
 from entrepot.kernel.ui.rows import names_in, readable
 from entrepot.kernel.ui.visit import Visit
@@ -153,7 +153,7 @@ async def _cube(visit: Visit, ctx: Ctx, panels: Sequence[Panel]) -> Counted:
     measure = sa.func.sum(columns[panel.sum]) if panel.sum else sa.func.count()
     found = (
         listing.view.select.with_only_columns(*groups, measure.label("_number"))
-        .where(*conditions_of(listing, readable(visit, listing, panel.where)))
+        .where(*conditions_of(listing, readable(visit, listing, panel.where)), *scope_of(ctx, listing))
         .where(columns[panel.over] >= day.c.since, columns[panel.over] < day.c.until)
     )
     inner = (found.group_by(*(group.element for group in groups)) if groups else found).lateral("found")

@@ -6,7 +6,6 @@ import hashlib
 import hmac
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
-from decimal import Decimal
 from typing import TYPE_CHECKING, Any
 from urllib.parse import parse_qsl, quote, urlencode
 from uuid import UUID
@@ -22,7 +21,7 @@ from entrepot.kernel.i18n import LOCALES, pick_locale, translate
 from entrepot.kernel.ui.labels import label_of
 from entrepot.kernel.ui.show import Formats
 from entrepot.pure.errors import Denied, Malformed, NotFound, Refusal, Unauthenticated
-from entrepot.pure.said import NUMBERS, WORDS, Said
+from entrepot.pure.said import Said
 
 if TYPE_CHECKING:
     from entrepot.kernel.ui.site import Place
@@ -213,15 +212,7 @@ class Visit:
 
     def told(self, said: Said) -> str:
         """A sentence that was kept with its facts, in the reader's language and notation."""
-        facts: dict[str, Any] = {}
-        for name, value in said.facts.items():
-            if name in WORDS:
-                facts[name] = self.label(str(value))
-            elif name in NUMBERS:
-                facts[name] = self.formats.number(Decimal(str(value)))
-            else:
-                facts[name] = value
-        return self.t(said.text, **facts)
+        return self.formats.told(said)
 
     def label(self, name: str) -> str:
         return self.t(label_of(name))
