@@ -158,7 +158,7 @@ async def test_what_fails_in_the_background_is_told_until_it_goes_on(shop: tuple
         async with world.unit(person.tenant, "notifications") as ctx:
             await commands.watch_work(ctx)
     assert told(await browser.get("/bell")) == [
-        "New: order.completed could not be handled by accounting.post_sales: Conflict: account 4000 is inactive"
+        "New: order.completed could not be handled by accounting.keep_books: Conflict: account 4000 is inactive"
     ]
     async with world.unit(person.tenant, "accounting") as ctx:
         await ctx.run("UPDATE accounting.account SET status = 'active' WHERE code = '4000'")

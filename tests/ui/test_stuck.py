@@ -181,7 +181,7 @@ async def test_a_parked_event_is_tried_again_from_the_page_of_its_order(shop: tu
     page = await browser.get(f"/orders/{order['id']}")
     assert alert_on(page) == [
         (
-            "order.completed could not be handled by accounting.post_sales: Conflict: account 4000 is inactive",
+            "order.completed could not be handled by accounting.keep_books: Conflict: account 4000 is inactive",
             "Try again now",
         )
     ]

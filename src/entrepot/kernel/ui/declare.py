@@ -96,7 +96,7 @@ class FormPage(Shown):
 
     `fields` picks and orders, `widgets` say how to ask, `load` is the query that fills the form (the page it hangs
     on, by default). `review` shows the effect (changes, journal lines, messages) before it is confirmed; `confirm`
-    is the question before what cannot be undone. `totals` is a query over the same body, shown beside the lines.
+    is the question before what cannot be undone. `totals` is a query over what is typed so far, shown below the lines.
     `shows_result` shows the command's answer once, for secrets."""
 
     command: Function
@@ -160,9 +160,10 @@ class DetailPage(Shown):
 class ListPage(Shown):
     """A list: search, filters, sort, columns to choose, saved views, bulk actions, export, keyset paging.
 
-    `offers` names the fields that are chosen from this list wherever they stand (`customer_id`). `empty` says what
-    to do while there is nothing; `searched` whether the search over everything looks here too. A path with a
-    parameter shows the rows whose field of that name has that value."""
+    `offers` names the fields that are chosen from this list wherever they stand (`customer_id`). `by` is the field of
+    a row that bulk actions take, its key unless told. `empty` says what to do while there is nothing; `searched`
+    whether the search over everything looks here too. A path with a parameter shows the rows whose field of that name
+    has that value."""
 
     listing: Listing[Any]
     columns: Sequence[str] = field(default=(), kw_only=True)
@@ -170,6 +171,7 @@ class ListPage(Shown):
     new: FormPage | None = field(default=None, kw_only=True)
     open: DetailPage | str | None = field(default=None, kw_only=True)
     bulk: Sequence[FormPage] = field(default=(), kw_only=True)
+    by: str = field(default="", kw_only=True)
     offers: Sequence[str] = field(default=(), kw_only=True)
     name: str = field(default="name", kw_only=True)
     hint: str = field(default="", kw_only=True)

@@ -347,9 +347,11 @@ async def totals(visit: Visit) -> None:
     problem = ""
     try:
         async with visit.unit(read_only=True) as ctx:
+            # Only what is summed has to be typed already, as far as it is.
             known = describe(form.page.totals).parameters
-            body = msgspec.convert(dict(typed.values), form.body, strict=False)
-            given = {"body": body} if "body" in known else {n: getattr(body, n) for n in known if hasattr(body, n)}
+            given = {
+                n: msgspec.convert(typed.values[n], k, strict=False) for n, k in known.items() if n in typed.values
+            }
             result = await form.page.totals(ctx, **given)
         shown = [
             (visit.t(label_of(name)), visit.formats.cell(getattr(result, name), name))

@@ -177,7 +177,7 @@ async def bulk(visit: Visit) -> None:
     assert place is not None
     assert place.parent is not None
     data = await visit.data()
-    chosen = data.get("row", [])[:500]
+    chosen = list(dict.fromkeys(data.get("row", [])))[:500]
     described = describe(place.page.command)
     first, kind = next(iter(described.parameters.items()))
     form = form_of(place.page, (first,))

@@ -111,7 +111,7 @@ def row_of(
             cells.append(visit.formats.cell(row.custom.get(column.name[7:])))
         else:
             cells.append(visit.formats.cell(getattr(row, column.name), column.name, names.get(column.name)))
-    return Row(str(getattr(row, page.listing.key)), href_of(visit, place, row, values), cells)
+    return Row(str(getattr(row, page.by or page.listing.key)), href_of(visit, place, row, values), cells)
 
 
 def href_of(visit: Visit, place: Place, row: Any, values: Mapping[str, str]) -> str:

@@ -227,7 +227,7 @@ class Check:
             check(place.page, where)
 
     def _listpage(self, page: d.ListPage, where: str) -> None:
-        self._columns(page.listing, page.columns, where)
+        self._columns(page.listing, [*page.columns, *([page.by] if page.by else [])], where)
         self._columns(page.listing, [n for n in (page.name, page.hint) if n and page.offers], where)
         for name in page.filters:
             if not page.listing.filterable(name):
@@ -299,6 +299,7 @@ def record_page(record: Any, group: str) -> d.ListPage:
         order=70,
         columns=[column.name for column in record.own],
         new=d.FormPage(record.create, title=f"New {record.entity.replace('_', ' ')}"),
+        bulk=[d.FormPage(record.archive, title="Archive", confirm="Archive what is chosen? It is no longer offered.")],
         open=d.DetailPage(
             record.read,
             entity=record.entity,

@@ -38,7 +38,13 @@ pages = [
                     columns=["account", "description", "debit", "credit"], widgets={"account": ACCOUNT}, least=2
                 ),
             },
+            totals=queries.total_lines,
         ),
+        bulk=[
+            FormPage(
+                posting.post_entry, title="Post", confirm="Post these entries? Posted entries can no longer be changed."
+            )
+        ],
         open=DetailPage(
             queries.get_entry,
             title="Journal entry",

@@ -100,6 +100,21 @@ class EntryShown(EntryHead, frozen=True):
     lines: list[EntryLine] = []
 
 
+class TypedLine(msgspec.Struct, frozen=True):
+    """A line as far as it is typed."""
+
+    debit: Money = Decimal(0)
+    credit: Money = Decimal(0)
+
+
+class Totals(msgspec.Struct, frozen=True):
+    """Both sides of an entry and their difference, which is nothing when it can be posted."""
+
+    debit: Money
+    credit: Money
+    difference: Money
+
+
 class LedgerLine(msgspec.Struct, frozen=True):
     """A line of an account's ledger with the balance after it."""
 
@@ -176,6 +191,14 @@ async def get_entry(ctx: Ctx, entry_id: UUID) -> EntryShown:
             .order_by(JournalLine.position)
         )
     return extended(EntryShown, head, lines=lines)
+
+
+@command(needs="journal.post")
+async def total_lines(ctx: Ctx, lines: list[TypedLine]) -> Totals:
+    """Both sides of an entry that is being typed, and what is still between them."""
+    debit = sum((line.debit for line in lines), Decimal("0.00"))
+    credit = sum((line.credit for line in lines), Decimal("0.00"))
+    return Totals(debit, credit, debit - credit)
 
 
 @command(needs="journal.view")

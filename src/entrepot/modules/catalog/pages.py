@@ -17,6 +17,14 @@ pages = [
         name="sku",
         hint="name",
         offers=["variant_id"],
+        by="product_id",
+        bulk=[
+            FormPage(
+                commands.archive_product,
+                title="Archive",
+                confirm="Archive these products? They are no longer sold, and can be restored.",
+            )
+        ],
         empty="Add what you sell. It appears in orders, stock and prices at once.",
         new=FormPage(
             commands.create_product,
