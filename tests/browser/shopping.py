@@ -122,6 +122,7 @@ async def open_trouble(person: Person) -> None:
     await person.post("/holds", {**hold, "reason_details": "There is no such street in Gouda."})
     await person.post("/holds", {**hold, "aspect": "bill", "reason_category": "credit"})
     await person.post("/inventory/threshold", {"sku": "CBL-T2-5", "low_at": "39"})
+    await person.post(f"/orders/pos/{order['id']}/receipt")
     offline = {
         "lines": [{"sku": "ZAP-GO", "quantity": "30"}],
         "payments": [{"method": "card"}],

@@ -34,6 +34,7 @@ async def paths_of(shop: Shop) -> list[str]:
         "/accounting/accounts/{account_id}": "/accounting/accounts",
         "/accounting/journal-entries/{entry_id}": "/accounting/journal-entries",
         "/custom-fields/{field_id}": "/custom-fields", "/payments/{payment_id}": "/payments",
+        "/documents/{document_id}": "/documents",
     }  # fmt: skip
     found = [place.path for place in site.places if not place.parameters and place.path.split("/")[-2:-1] != ["all"]]
     for pattern, listed in first.items():

@@ -140,8 +140,9 @@ class DetailPage(Shown):
 
     `name` is the field that names it; `by` the field of a list's row that the path takes (its key unless told).
     `entity` is its kind in audit trail, status and custom fields; a machine of that kind draws the next steps as
-    buttons, and `steps` gives moves a form of their own. `lines` picks the columns of fields that are lists. What
-    `prints` has a button that puts the facts, without what surrounds them, on paper."""
+    buttons, and `steps` gives moves a form of their own. `links` are buttons that lead to the address in a field.
+    `lines` picks the columns of fields that are lists. What `prints` has a button that puts the facts, without what
+    surrounds them, on paper."""
 
     query: Function
     name: str = field(default="name", kw_only=True)
@@ -154,6 +155,7 @@ class DetailPage(Shown):
     actions: Sequence[FormPage] = field(default=(), kw_only=True)
     steps: Mapping[str, FormPage] = field(default_factory=dict, kw_only=True)
     prints: bool = field(default=False, kw_only=True)
+    links: Mapping[str, str] = field(default_factory=dict, kw_only=True)
 
 
 @dataclass(frozen=True)

@@ -95,9 +95,13 @@ async def show_detail(visit: Visit) -> None:
         timeline=timeline,
         shelf=shelf,
         files=[(f.name, visit.formats.size(f.size), f.url) for f in shelf.files] if shelf else [],
+        shelf_href=visit.url("/documents", entity_ref=str(identifier))
+        if shelf and "documents" in visit.site.lists
+        else "",
         stuck=stuck,
         silent=[visit.t(title) for title in silent],
         actions=actions_of(visit, place, shown),
+        links=links_of(visit, page, shown),
         here=visit.url(place.at(visit.exchange.values)),
         crumbs=crumbs,
         page_title=name,
@@ -326,6 +330,16 @@ def actions_of(visit: Visit, place: Place, shown: Any) -> list[dict[str, Any]]:
             }
         )
     return found
+
+
+def links_of(visit: Visit, page: DetailPage, shown: Any) -> list[tuple[str, str]]:
+    """Buttons that lead elsewhere: to the bytes of a document, to what something is about."""
+    prefix = visit.exchange.web.prefix + "/"
+    return [
+        (visit.t(words), address if address.startswith(prefix) and prefix != "/" else visit.url(address))
+        for words, name in page.links.items()
+        if (address := str(getattr(shown, name) or "")).startswith("/")
+    ]
 
 
 def _holds(shown: Any, name: str, wanted: Any) -> bool:

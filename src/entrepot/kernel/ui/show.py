@@ -23,7 +23,18 @@ from entrepot.pure.said import NUMBERS, WORDS, Said
 PLUMBING = frozenset({"id", "tenant_id", "version", "created_at", "updated_at"})
 STATES = frozenset({"state", "status"})
 CODED = frozenset(
-    {"kind", "type", "channel", "method", "segment", "action", "entity_type", "normal_balance", "tax_category"}
+    {
+        "kind",
+        "type",
+        "channel",
+        "method",
+        "segment",
+        "action",
+        "entity_type",
+        "normal_balance",
+        "tax_category",
+        "category",
+    }
 )
 
 
@@ -122,6 +133,8 @@ class Formats:
             return Cell(self.words(label_of(word)), "state", tone=tone_of(word))
         if isinstance(value, Enum) or (isinstance(value, str) and name in CODED):
             return Cell(self.words(label_of(str(value.value if isinstance(value, Enum) else value))), "text")
+        if name == "size" and isinstance(value, int):
+            return Cell(self.size(value), "number")
         if isinstance(value, Decimal | int | float):
             return Cell(str(value) if name in ("year", "version") else self.number(value), "number")
         if isinstance(value, datetime):

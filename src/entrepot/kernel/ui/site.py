@@ -246,6 +246,9 @@ class Check:
             for name in section.fields:
                 if names and name not in names:
                     raise WiringError(f"{where} shows {name}, which {shape.__name__} does not have")
+        for name in page.links.values():
+            if names and name not in names:
+                raise WiringError(f"{where} leads to {name}, which {shape.__name__} does not have")
         if names and page.name not in names:
             raise WiringError(f"{where} is named by {page.name}, which {shape.__name__} does not have")
         for name in (*page.lines, *page.hidden):

@@ -52,6 +52,7 @@ def texts_of(place: Place, catalogue: Catalogue) -> Iterator[str]:
         yield label_of(place.entity) if place.entity and "{" not in place.entity else ""
         yield from (section.title for section in page.sections)
         yield from (related.title for related in page.related)
+        yield from page.links
         yield from labels(struct_hints(describe(page.query).result))
         for related in page.related:
             yield from labels({n: related.listing.kinds[n] for n in related.columns})

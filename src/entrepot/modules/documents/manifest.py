@@ -3,7 +3,7 @@
 from entrepot.kernel.facade import offer
 from entrepot.kernel.module import Module
 from entrepot.kernel.ui.ports import Shelves
-from entrepot.modules.documents import api, commands, events, queries, tables
+from entrepot.modules.documents import api, commands, events, pages, queries, tables
 from entrepot.modules.documents.contract import Documents
 
 module = Module(
@@ -16,6 +16,7 @@ module = Module(
     commands=commands,
     queries=queries,
     routes=api.routes,
+    pages=pages.pages,
     offers=[
         offer(Documents, queries.card, queries.content, queries.of_entity, commands.receipt),
         offer(Shelves, queries.shelf, commands.put),

@@ -33,6 +33,22 @@ class DocumentShown(msgspec.Struct, frozen=True):
     version: int
 
 
+class DocumentRead(msgspec.Struct, frozen=True):
+    """A document with a link to its bytes and the page of what it is about."""
+
+    id: UUID
+    name: str
+    category: str
+    mime_type: str
+    size: int
+    entity_type: str
+    entity_ref: UUID | None
+    created_at: datetime
+    url: str
+    about: str
+    version: int
+
+
 class Stored(msgspec.Struct, frozen=True):
     """A document with where its bytes are."""
 
@@ -54,6 +70,26 @@ DOCUMENTS = Listing(
     sort="-created_at",
     extensible=Document,
 )
+
+
+@command(needs="documents.view")
+async def read_document(ctx: Ctx, document_id: UUID) -> DocumentRead:
+    """What is known of a document, with a link that works for 24 hours and the page of what it is about."""
+    found = await ctx.one(view(DocumentShown, Document).where(Document.id == document_id))
+    about = f"/go/{found.entity_type}/{found.entity_ref}" if found.entity_type and found.entity_ref else ""
+    return DocumentRead(
+        found.id,
+        found.name,
+        found.category,
+        found.mime_type,
+        found.size,
+        found.entity_type,
+        found.entity_ref,
+        found.created_at,
+        (await card(ctx, document_id)).url,
+        about,
+        found.version,
+    )
 
 
 @command(needs="documents.view")
