@@ -272,6 +272,14 @@ class SettingsPage(Shown):
 
 
 @dataclass(frozen=True)
+class LayoutsPage(Shown):
+    """Which fields lists, pages and forms show, and in which order; `command` keeps what was arranged."""
+
+    command: Function
+    needs: str = field(kw_only=True)
+
+
+@dataclass(frozen=True)
 class ObstaclesPage(Shown):
     """Everything that is stuck, near and far, with what clears it."""
 
@@ -294,5 +302,14 @@ class OwnPage(Shown):
 
 
 Page = (
-    FormPage | ListPage | DetailPage | BoardPage | ReportPage | DashboardPage | SettingsPage | ObstaclesPage | OwnPage
+    FormPage
+    | ListPage
+    | DetailPage
+    | BoardPage
+    | ReportPage
+    | DashboardPage
+    | SettingsPage
+    | LayoutsPage
+    | ObstaclesPage
+    | OwnPage
 )

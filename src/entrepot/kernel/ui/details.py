@@ -11,8 +11,10 @@ import msgspec
 
 from entrepot.kernel import status
 from entrepot.kernel.ctx import Ctx
+from entrepot.kernel.layouts import Placed, layout_of
 from entrepot.kernel.lists import read_page
 from entrepot.kernel.module import Stateful
+from entrepot.kernel.ui.arranging import arranges, label_in
 from entrepot.kernel.ui.declare import DetailPage, ListPage, Related, Section
 from entrepot.kernel.ui.forms import path_values
 from entrepot.kernel.ui.labels import kind_of, label_of, tone_of
@@ -71,7 +73,8 @@ async def show_detail(visit: Visit) -> None:
         shown = await page.query(ctx, **known)
         identifier = getattr(shown, "id", None) or next((v for v in known.values() if isinstance(v, UUID)), None)
         entity = place.entity.format_map(visit.exchange.values) if "{" in place.entity else place.entity
-        sections = await sections_of(visit, ctx, page, shown, entity)
+        custom = place.custom.format_map(visit.exchange.values) or entity
+        sections = await sections_of(visit, ctx, page, shown, entity, custom)
         stateful = ctx.house.catalogue.machines.get(entity)
         standing = (
             await standing_of(visit, ctx, place, stateful, shown, identifier) if stateful and identifier else None
@@ -98,6 +101,7 @@ async def show_detail(visit: Visit) -> None:
         shelf_href=visit.url("/documents", entity_ref=str(identifier))
         if shelf and "documents" in visit.site.lists
         else "",
+        arrange=arranges(visit, entity, "detail"),
         stuck=stuck,
         silent=[visit.t(title) for title in silent],
         actions=actions_of(visit, place, shown),
@@ -118,7 +122,7 @@ def _parameters(page: DetailPage) -> set[str]:
 
 
 async def sections_of(
-    visit: Visit, ctx: Ctx, page: DetailPage, shown: Any, entity: str
+    visit: Visit, ctx: Ctx, page: DetailPage, shown: Any, entity: str, custom: str
 ) -> list[tuple[str, list[tuple[str, Cell]]]]:
     """The fields in their sections; the tenant's own fields in one more."""
     names = [n for n in shown.__struct_fields__ if n not in NOT_SHOWN and n not in page.hidden]
@@ -136,14 +140,22 @@ async def sections_of(
         for section in sections
     ]
     held = getattr(shown, "custom", None) or {}
-    definitions = await ctx.house.fields.of(ctx, entity) if entity and hasattr(shown, "custom") else []
+    definitions = await ctx.house.fields.of(ctx, custom) if custom and hasattr(shown, "custom") else []
+    layout = await layout_of(ctx, entity, "detail") if entity else []
+    if layout:
+        own = {f"custom.{d.name}": (label_in(visit, d), visit.formats.cell(held.get(d.name))) for d in definitions}
+        cells = {
+            **{n: (visit.label(n), visit.formats.cell(getattr(shown, n), n, references.get(n))) for n in plain},
+            **own,
+        }
+        return _arranged(visit, page, layout, cells)
     if definitions:
         found.append(
             (
                 visit.t("Own fields"),
                 [
                     (
-                        d.label.get(visit.locale) or d.label.get("en") or label_of(d.name),
+                        label_in(visit, d),
                         visit.formats.cell(held.get(d.name)),
                     )
                     for d in definitions
@@ -151,6 +163,24 @@ async def sections_of(
             )
         )
     return found
+
+
+def _arranged(
+    visit: Visit, page: DetailPage, layout: Sequence[Placed], cells: Mapping[str, tuple[str, Cell]]
+) -> list[tuple[str, list[tuple[str, Cell]]]]:
+    """The sections of a layout in the order of their first field; a field it does not know stands where it was."""
+    first = visit.t(page.sections[0].title if page.sections else "Details")
+    named = {one.name for one in layout}
+    declared = [
+        Placed(name, section=visit.t(section.title)) for section in page.sections for name in section.fields
+    ] or [Placed(name) for name in cells]
+    own = [Placed(name, section=visit.t("Own fields")) for name in cells if name.startswith("custom.")]
+    late = [one for one in (*declared, *own) if one.name not in named]
+    sections: dict[str, list[tuple[str, Cell]]] = {}
+    for one in (*layout, *late):
+        if one.shown and one.name in cells:
+            sections.setdefault(one.section or first, []).append(cells[one.name])
+    return list(sections.items())
 
 
 def _hints(shown: Any) -> dict[str, Any]:

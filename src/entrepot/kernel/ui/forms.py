@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import Any
 from uuid import UUID
 
@@ -14,7 +15,9 @@ from entrepot.kernel.commands import describe
 from entrepot.kernel.ctx import Ctx
 from entrepot.kernel.fields import FieldDefinition
 from entrepot.kernel.http import AGAIN, RETRIES, STATUS, invalid
+from entrepot.kernel.layouts import Placed, arranged, layout_of
 from entrepot.kernel.preview import Preview, Previewed, previewed
+from entrepot.kernel.ui.arranging import entity_of_list
 from entrepot.kernel.ui.asking import Data, Form, Typed, form_of, input_name, read_form
 from entrepot.kernel.ui.declare import DetailPage, FormPage, ListPage
 from entrepot.kernel.ui.fields import Drawn, draw_form
@@ -42,10 +45,10 @@ async def show_form(visit: Visit) -> None:
     place, form, values = _here(visit)
     async with visit.unit(read_only=True) as ctx:
         before = await load(ctx, form.page, values)
-        definitions = await definitions_of(ctx, form, visit)
+        form, definitions, layout = await laid_out(ctx, form, visit)
         prefilled = {k: [v] for k, v in visit.query.items() if k in {f.name for f in form.fields}} or None
         drawn = await draw_form(visit, ctx, form, prefilled, before, {}, definitions)
-    await _page(visit, place, form, before, drawn)
+    await _page(visit, place, form, before, arranged(drawn, layout, _name))
 
 
 async def post_form(visit: Visit) -> None:
@@ -56,12 +59,13 @@ async def post_form(visit: Visit) -> None:
     editing = data.get("step", [""])[-1] == "edit"
     before: Any = None
     definitions: list[FieldDefinition] = []
+    layout: list[Placed] = []
     typed = Typed()
     effect: Previewed | None = None
     try:
         async with visit.unit(read_only=True) as ctx:
             before = await load(ctx, form.page, values)
-            definitions = await definitions_of(ctx, form, visit)
+            form, definitions, layout = await laid_out(ctx, form, visit)
         typed = read_form(form, data, visit.formats, definitions, before)
         if typed.problems:
             raise Invalid("some fields are wrong", fields=[])
@@ -72,10 +76,11 @@ async def post_form(visit: Visit) -> None:
                 return
             effect = outcome
     except (Invalid, Conflict) as refusal:
-        await _again(visit, place, form, values, before, definitions, data, typed, refusal)
+        await _again(visit, place, form, layout, before, definitions, data, typed, refusal)
         return
     async with visit.unit(read_only=True) as ctx:
         drawn = await draw_form(visit, ctx, form, data, before, {}, definitions)
+    drawn = arranged(drawn, layout, _name)
     await _page(visit, place, form, before, drawn, data=data, review=review_of(visit, effect) if effect else None)
 
 
@@ -83,7 +88,7 @@ async def _again(
     visit: Visit,
     place: Place,
     form: Form,
-    values: dict[str, Any],
+    layout: list[Placed],
     before: Any,
     definitions: list[FieldDefinition],
     data: Data,
@@ -99,7 +104,7 @@ async def _again(
             input_name(str(wrong["field"])), message if only else visit.t(str(wrong["problem"]), **refusal.facts)
         )
     async with visit.unit(read_only=True) as ctx:
-        drawn = await draw_form(visit, ctx, form, data, before, problems, definitions)
+        drawn = arranged(await draw_form(visit, ctx, form, data, before, problems, definitions), layout, _name)
     shown = all_names(drawn)
     beside = bool(problems) and problems.keys() <= shown
     await _page(
@@ -200,6 +205,26 @@ async def load(ctx: Ctx, page: FormPage, values: Mapping[str, Any]) -> Any:
         return None
     names = describe(page.load).parameters
     return await page.load(ctx, **{name: value for name, value in values.items() if name in names})
+
+
+async def laid_out(ctx: Ctx, form: Form, visit: Visit) -> tuple[Form, list[FieldDefinition], list[Placed]]:
+    """The form and the tenant's own fields without what the layout hides: what is not asked is not changed either.
+    What must be given is always asked."""
+    definitions = await definitions_of(ctx, form, visit)
+    place = visit.place
+    entity = place.parent.entity.format_map(visit.exchange.values) if place and place.parent else ""
+    if place and place.parent and isinstance(place.parent.page, ListPage):
+        entity = entity_of_list(place.parent, visit.exchange.values)
+    layout = await layout_of(ctx, entity, "form") if entity else []
+    if not layout:
+        return form, definitions, []
+    fields = arranged(form.fields, layout, lambda asked: asked.name, lambda asked: asked.required)
+    definitions = arranged(definitions, layout, lambda d: f"custom.{d.name}", lambda d: d.required)
+    return replace(form, fields=tuple(fields)), definitions, [Placed(one.name) for one in layout]
+
+
+def _name(drawn: Drawn) -> str:
+    return drawn.name
 
 
 async def definitions_of(ctx: Ctx, form: Form, visit: Visit) -> list[FieldDefinition]:

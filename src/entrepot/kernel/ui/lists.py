@@ -12,9 +12,11 @@ import msgspec
 
 from entrepot.kernel.commands import describe
 from entrepot.kernel.ctx import Ctx
+from entrepot.kernel.layouts import layout_of
 from entrepot.kernel.lists import EXPORT_LIMIT, Listing, read_page, totals_of
 from entrepot.kernel.sheets import SHEETS
 from entrepot.kernel.ui import saved
+from entrepot.kernel.ui.arranging import arranges, entity_of_list
 from entrepot.kernel.ui.declare import ListPage
 from entrepot.kernel.ui.filters import chips_of, filters_of
 from entrepot.kernel.ui.rows import (
@@ -43,6 +45,8 @@ async def show_list(visit: Visit) -> None:
         views = await saved.views_of(ctx, place.path)
         asked = asked_of(visit.query, views)
         definitions = await definitions_of(ctx, page, visit)
+        entity = entity_of_list(place, visit.exchange.values)
+        layout = await layout_of(ctx, entity, "list")
         if asked.get("format") in SHEETS:
             await export(visit, ctx, page, {**asked, **fixed})
             return
@@ -59,10 +63,12 @@ async def show_list(visit: Visit) -> None:
         summed = asked["sum"] if asked.get("sum") in summable(page.listing) else ""
         if summed:
             total, sums = await totals_of(ctx, page.listing, {**readable(visit, page.listing, asked), **fixed}, summed)
-        names = await names_of(visit, ctx, page.listing, found.data, chosen_columns(page, definitions, asked, fixed))
+        names = await names_of(
+            visit, ctx, page.listing, found.data, chosen_columns(page, definitions, asked, fixed, layout)
+        )
         filters = await filters_of(visit, ctx, page, asked, fixed)
     here = visit.url(place.at(visit.exchange.values))
-    columns = columns_of(visit, page, definitions, asked, fixed, here)
+    columns = columns_of(visit, page, definitions, asked, fixed, here, layout)
     shown = [column for column in columns if column.chosen]
     rows = [row_of(visit, place, row, shown, names, visit.exchange.values) for row in found.data]
     kept = {k: v for k, v in asked.items() if k not in ("cursor", "format", "view", "count")}
@@ -88,6 +94,7 @@ async def show_list(visit: Visit) -> None:
         "first": f"{here}?{urlencode(kept) or 'sort='}" if asked.get("cursor") else "",
         "count": f"{here}?{urlencode({**kept, 'count': 'true'})}",
         "export": {kind: f"{here}?{urlencode({**kept, 'format': kind})}" for kind in SHEETS},
+        "arrange": arranges(visit, entity, "list"),
         "bulk": [child for child in place.bulk if visit.may(child.needs)],
         "new": place.new if place.new and visit.may(place.new.needs) else None,
         "new_href": visit.url(place.new.at(visit.exchange.values)) if place.new else "",

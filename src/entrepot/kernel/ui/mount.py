@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from entrepot.kernel.http import Web
-from entrepot.kernel.ui import boards, details, forms, gallery, lists, own, preferences, reports, stuck
+from entrepot.kernel.ui import arranging, boards, details, forms, gallery, lists, own, preferences, reports, stuck
 from entrepot.kernel.ui import declare as d
 from entrepot.kernel.ui.account import Account
 from entrepot.kernel.ui.asking import form_of
@@ -22,6 +22,7 @@ GET: dict[type[Any], Handler] = {
     d.ReportPage: reports.show_report,
     d.DashboardPage: reports.show_dashboard,
     d.SettingsPage: preferences.show_settings,
+    d.LayoutsPage: arranging.show_layouts,
     d.ObstaclesPage: stuck.show_stuck,
     d.OwnPage: own.show_own,
 }
@@ -97,5 +98,7 @@ def hang(web: Web, views: Views, place: Place) -> None:
     elif isinstance(page, d.OwnPage) and page.worker:
         web.tree.add("GET", place.path + "/worker.js", own.worker_of(views, place))
         web.tree.add("GET", place.path + "/app.webmanifest", own.manifest_of(views, place))
+    elif isinstance(page, d.LayoutsPage):
+        add("POST", place.path, arranging.keep_layout)
     elif isinstance(page, d.SettingsPage):
         add("POST", place.path, preferences.give_setting)

@@ -14,6 +14,7 @@ import sqlalchemy as sa
 from entrepot.kernel import db
 from entrepot.kernel.ctx import Ctx
 from entrepot.kernel.fields import FieldDefinition
+from entrepot.kernel.layouts import Placed
 from entrepot.kernel.lists import Listing
 from entrepot.kernel.ui.declare import ListPage
 from entrepot.kernel.ui.labels import kind_of, label_of
@@ -51,14 +52,19 @@ def default_columns(page: ListPage) -> list[str]:
 
 
 def chosen_columns(
-    page: ListPage, definitions: Sequence[FieldDefinition], asked: Mapping[str, str], fixed: Mapping[str, str]
+    page: ListPage,
+    definitions: Sequence[FieldDefinition],
+    asked: Mapping[str, str],
+    fixed: Mapping[str, str],
+    layout: Sequence[Placed] = (),
 ) -> list[str]:
-    """The columns that are shown, in order."""
+    """The columns that are shown, in order: those asked for, else those of the layout, else those declared."""
     known = [n for n in page.listing.columns if n not in ("custom", "tenant_id")]
     known += [f"custom.{d.name}" for d in definitions]
     wanted = [name for name in asked.get("columns", "").split(",") if name in known]
-    listed = [f"custom.{d.name}" for d in definitions if d.listed]
-    return [n for n in (wanted or [*default_columns(page), *listed]) if n not in fixed]
+    placed = [one.name for one in layout if one.shown and one.name in known]
+    listed = [f"custom.{d.name}" for d in definitions if d.listed and not any(d.name == p.name[7:] for p in layout)]
+    return [n for n in (wanted or [*(placed or default_columns(page)), *listed]) if n not in fixed]
 
 
 def columns_of(
@@ -68,9 +74,10 @@ def columns_of(
     asked: Mapping[str, str],
     fixed: Mapping[str, str],
     here: str,
+    layout: Sequence[Placed] = (),
 ) -> list[Column]:
     """Chosen columns first, in their order, then those that could be chosen."""
-    chosen = chosen_columns(page, definitions, asked, fixed)
+    chosen = chosen_columns(page, definitions, asked, fixed, layout)
     labels = {
         f"custom.{d.name}": d.label.get(visit.locale) or d.label.get("en") or label_of(d.name) for d in definitions
     }

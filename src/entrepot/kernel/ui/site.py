@@ -46,6 +46,7 @@ class Place:
     actions: list[Place] = field(default_factory=list)
     declared: bool = True
     entity: str = ""
+    custom: str = ""
 
     @property
     def parameters(self) -> list[str]:
@@ -138,7 +139,7 @@ class Site:
             parameter = next((n for n in describe(page.open.query).parameters if n not in given), "id")
             detail = replace(page.open, entity=page.open.entity or custom or listed_entity(page.listing))
             place.open = self._child(place, detail, page.open.path or f"{place.path}/{{{parameter}}}", "")
-            place.open.entity = detail.entity
+            place.open.entity, place.open.custom = detail.entity, custom
             self._around_detail(detail, place.open, custom)
 
     def _around_detail(self, page: d.DetailPage, place: Place, custom: str = "") -> None:
@@ -341,7 +342,7 @@ def needs_of(page: Any) -> str:
         return describe(page.query).needs or "any"
     if isinstance(page, d.ReportPage):
         return page.report.needs if isinstance(page.report, Report) else describe(page.report).needs or "any"
-    if isinstance(page, d.SettingsPage | d.ObstaclesPage | d.OwnPage):
+    if isinstance(page, d.SettingsPage | d.LayoutsPage | d.ObstaclesPage | d.OwnPage):
         return page.needs
     return "any"
 

@@ -10,6 +10,7 @@ from entrepot.kernel.commands import command
 from entrepot.kernel.ctx import Ctx
 from entrepot.kernel.db import view
 from entrepot.kernel.fields import KINDS
+from entrepot.kernel.layouts import MOST_FIELDS, PAGES, Placed
 from entrepot.modules.platform import rules
 from entrepot.modules.platform.events import (
     FieldAdded,
@@ -185,9 +186,21 @@ async def next_number(ctx: Ctx, document_type: str, business_entity: UUID | None
 
 
 @command(needs="customize.edit")
-async def save_layout(ctx: Ctx, object: str, page: str, content: dict[str, Any], mine: bool = False) -> None:
-    """Which fields a page shows and in which order, for everybody or for me."""
+async def save_layout(ctx: Ctx, object: str, page: str, fields: list[Placed], mine: bool = False) -> None:
+    """Which fields a page (`list`, `detail` or `form`) of a kind of thing shows and in which order, for everybody or
+    for me. Without fields the page is as it was declared."""
+    rules.check_layout(page, [one.name for one in fields], PAGES, MOST_FIELDS)
     owner = ctx.actor.id if mine else ctx.tenant_id
+    ctx.emit(LayoutUpdated(object=object, page=page))
+    if not fields:
+        await ctx.run(
+            "DELETE FROM platform.layout WHERE object = $1 AND page = $2 AND owner_id = ANY($3)",
+            object,
+            page,
+            [owner] if mine else [ctx.tenant_id, ctx.actor.id],
+        )
+        ctx.house.memory.forget(ctx.tenant_id)
+        return
     await ctx.run(
         "INSERT INTO platform.layout AS l (id, object, page, owner_id, content) VALUES ($1, $2, $3, $4, $5) "
         "ON CONFLICT (tenant_id, object, page, owner_id) DO UPDATE SET content = $5, version = l.version + 1, "
@@ -196,9 +209,9 @@ async def save_layout(ctx: Ctx, object: str, page: str, content: dict[str, Any],
         object,
         page,
         owner,
-        content,
+        {"fields": fields},
     )
-    ctx.emit(LayoutUpdated(object=object, page=page))
+    ctx.house.memory.forget(ctx.tenant_id)
 
 
 def extensible_entities() -> set[str]:

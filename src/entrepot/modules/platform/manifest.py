@@ -2,6 +2,7 @@
 
 from entrepot.kernel.facade import offer
 from entrepot.kernel.fields import FieldBook
+from entrepot.kernel.layouts import LayoutBook
 from entrepot.kernel.module import Module, Series, Setting
 from entrepot.kernel.settings import Kept
 from entrepot.modules.platform import api, commands, events, pages, queries, tables
@@ -24,7 +25,7 @@ module = Module(
     queries=queries,
     routes=api.routes,
     pages=pages.pages,
-    offers=[offer(Kept, queries.given), offer(FieldBook, queries.definitions)],
+    offers=[offer(Kept, queries.given), offer(FieldBook, queries.definitions), offer(LayoutBook, queries.layouts)],
     settings=[
         Setting("platform.entity_code", str, "", "Short code in numbers", "general", ("entity",)),
         Setting("platform.timezone", str, "Europe/Amsterdam", "Time zone", "general", ("tenant", "entity", "user")),

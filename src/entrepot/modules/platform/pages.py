@@ -1,7 +1,7 @@
 """Pages of platform: settings, numbers, custom fields, custom objects and their rows."""
 
 from entrepot.kernel.fields import KINDS
-from entrepot.kernel.ui.declare import DetailPage, FormPage, ListPage, Options, ReportPage, SettingsPage
+from entrepot.kernel.ui.declare import DetailPage, FormPage, LayoutsPage, ListPage, Options, ReportPage, SettingsPage
 from entrepot.modules.platform import commands, queries
 
 pages = [
@@ -35,6 +35,16 @@ pages = [
         fields=["pattern", "padding", "next", "year", "entity_id"],
         hints={"pattern": "Write {number} once; {year}, {month} and {entity} may stand beside it."},
         then="/number-series",
+    ),
+    LayoutsPage(
+        command=commands.save_layout,
+        path="/layouts",
+        title="Layouts",
+        icon="adjustments",
+        menu="Settings",
+        order=85,
+        needs="customize.edit",
+        intro="Which fields lists, pages and forms show, in which order and under which titles.",
     ),
     ListPage(
         queries.FIELDS,

@@ -12,6 +12,7 @@ from entrepot.kernel.commands import command
 from entrepot.kernel.ctx import Ctx
 from entrepot.kernel.db import view
 from entrepot.kernel.fields import FieldDefinition
+from entrepot.kernel.layouts import Layout, Placed
 from entrepot.kernel.lists import Listing
 from entrepot.kernel.settings import Given
 from entrepot.modules.platform.tables import CustomRow, FieldDefinitionRow, ObjectDefinition
@@ -168,6 +169,19 @@ async def list_series(ctx: Ctx) -> list[SeriesShown]:
 
 async def given(ctx: Ctx) -> list[Given]:
     return await ctx.rows(Given, "SELECT key, level, owner_id, value FROM platform.setting")
+
+
+async def layouts(ctx: Ctx) -> list[Layout]:
+    rows = await ctx.connection.fetch("SELECT object, page, owner_id, content FROM platform.layout")
+    return [
+        Layout(
+            row["object"],
+            row["page"],
+            row["owner_id"],
+            msgspec.convert(row["content"].get("fields", []), list[Placed]),
+        )
+        for row in rows
+    ]
 
 
 async def definitions(ctx: Ctx) -> list[FieldDefinition]:

@@ -25,3 +25,13 @@ def check_kind(kind: str, choices: list[str], known: Sequence[str]) -> None:
         raise Invalid.field("choices", "a choice needs something to choose from")
     if len(set(choices)) != len(choices) or any(not c.strip() for c in choices):
         raise Invalid.field("choices", "every choice must be there once and not be empty")
+
+
+def check_layout(page: str, names: Sequence[str], pages: Sequence[str], most: int) -> None:
+    """A layout is of a page we draw, and names each field once."""
+    if page not in pages:
+        raise Invalid.field("page", "must be one of {allowed}", allowed=list(pages))
+    if len(names) > most:
+        raise Invalid.field("fields", "must be at most {most} at a time", most=most)
+    if len(set(names)) != len(names) or not all(names):
+        raise Invalid.field("fields", "every field must be there once")

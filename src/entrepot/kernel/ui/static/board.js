@@ -1,4 +1,5 @@
-/* Entrepot: cards that are dragged between the columns of a board; loaded on board pages only.
+/* Entrepot: cards that are dragged between the columns of a board; loaded where there is a board or a
+ * list to put in order.
  *
  *   <div data-board data-board-url="/orders/board/move">
  *     <ul data-board-column="confirmed"><li data-card="order-id"> ... </li></ul>
@@ -8,6 +9,34 @@
  * why. Dragging is never the only way: the card's own menu holds the same moves for the keyboard.
  */
 import Sortable from "sortablejs";
+
+/* A list whose order is chosen: <ol data-arrange><li data-arranged> with [data-grip] to drag by, [data-move="-1"] and
+ * "1" buttons, and a number field. Whatever moved, the numbers are written anew; without this script one types them. */
+function number(list) {
+  const rows = [...list.querySelectorAll("[data-arranged]")];
+  rows.forEach((row, at) => {
+    row.querySelector("input[type=number]").value = String((at + 1) * 10);
+  });
+  list.dispatchEvent(new Event("input", { bubbles: true })); // the form has changes that are not saved
+}
+
+function arrangeLists() {
+  for (const list of document.querySelectorAll("[data-arrange]")) {
+    if (Sortable.get(list)) continue;
+    Sortable.create(list, { handle: "[data-grip]", draggable: "[data-arranged]", animation: 120, onEnd: () => number(list) });
+    list.addEventListener("click", (event) => {
+      const button = event.target.closest("[data-move]");
+      if (!button) return;
+      const row = button.closest("[data-arranged]");
+      const up = button.dataset.move === "-1";
+      const other = up ? row.previousElementSibling : row.nextElementSibling;
+      if (!other) return;
+      list.insertBefore(up ? row : other, up ? other : row);
+      number(list);
+      button.focus();
+    });
+  }
+}
 
 function arrange(board) {
   for (const column of board.querySelectorAll("[data-board-column]")) {
@@ -45,6 +74,7 @@ function move(board, { item, from, to, oldDraggableIndex, newDraggableIndex }) {
 
 function arrangeAll() {
   document.querySelectorAll("[data-board]").forEach(arrange);
+  arrangeLists();
 }
 
 document.addEventListener("htmx:after:swap", arrangeAll);
