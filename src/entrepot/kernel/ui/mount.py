@@ -5,7 +5,19 @@ from __future__ import annotations
 from typing import Any
 
 from entrepot.kernel.http import Web
-from entrepot.kernel.ui import arranging, boards, details, forms, gallery, lists, own, preferences, reports, stuck
+from entrepot.kernel.ui import (
+    arranging,
+    boards,
+    details,
+    forms,
+    gallery,
+    lists,
+    own,
+    preferences,
+    reports,
+    stuck,
+    timeline,
+)
 from entrepot.kernel.ui import declare as d
 from entrepot.kernel.ui.account import Account
 from entrepot.kernel.ui.asking import form_of
@@ -91,7 +103,7 @@ def hang(web: Web, views: Views, place: Place) -> None:
         add("POST", place.path + "/views", lists.keep_view)
     elif isinstance(page, d.DetailPage):
         add("POST", place.path + "/step", details.take_step)
-        add("POST", place.path + "/notes", details.add_note)
+        add("POST", place.path + "/notes", timeline.add_note)
         add("POST", place.path + "/documents", details.put_document)
     elif isinstance(page, d.BoardPage):
         add("POST", place.path + "/move", boards.move_card)
