@@ -14,7 +14,18 @@ from entrepot.testing.world import PASSWORD
 pytestmark = pytest.mark.browser
 
 # Every page in the first and last shape, a few of each kind in the others.
-FEW = ("/", "/orders", "/users/new", "/settings", "/gallery", "/reports/sales")
+FEW = (
+    "/",
+    "/orders",
+    "/stuck",
+    "/notices",
+    "/layouts",
+    "/layouts?object=order&page=detail",
+    "/users/new",
+    "/settings",
+    "/gallery",
+    "/reports/sales",
+)
 SHAPES = {
     "wide light en": {"wide": True, "dark": False, "dutch": False},
     "wide dark nl": {"wide": True, "dark": True, "dutch": True},
@@ -41,6 +52,7 @@ async def paths_of(shop: Shop) -> list[str]:
         row = (await shop.person.get(listed))[0]
         found.append(re.sub(r"\{\w+\}", row["id"], pattern))
     found += ["/", "/me", "/gallery", "/objects/visit", "/objects/visit/new", "/stock/ZAP-GO", "/users?q=nobody"]
+    found += ["/layouts?object=customer&page=detail", "/layouts?object=product&page=form", "/stuck?entity=order"]
     return found
 
 
@@ -59,7 +71,12 @@ async def test_every_page_is_quiet_and_accessible(chromium: Browser, shop: Shop,
         if found:
             wrong[path] = found
         name = (
-            re.sub(r"[0-9a-f]{8}-[0-9a-f-]{27}", "one", path).strip("/").replace("/", "_").replace("?", "_") or "home"
+            re.sub(r"[0-9a-f]{8}-[0-9a-f-]{27}", "one", path)
+            .strip("/")
+            .replace("/", "_")
+            .replace("?", "_")
+            .replace("&", "_")
+            or "home"
         )
         await looked.page.screenshot(path=SHOTS / f"{shape.replace(' ', '-')}-{name}.png", full_page=True)
     assert wrong == {}
