@@ -34,6 +34,8 @@ CODED = frozenset(
         "normal_balance",
         "tax_category",
         "category",
+        "aspect",
+        "reason_category",
     }
 )
 
