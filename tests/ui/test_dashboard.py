@@ -110,6 +110,7 @@ async def busy(house_world: World) -> tuple[Browser, Person]:
     return browser, person
 
 
+@pytest.mark.covers("REP-008")
 async def test_every_tile_says_what_it_counts_and_opens_exactly_that(busy: tuple[Browser, Person]) -> None:
     browser, _ = busy
     found = tiles_on(await browser.get("/"))
@@ -130,6 +131,7 @@ async def test_every_tile_says_what_it_counts_and_opens_exactly_that(busy: tuple
         assert (title, total_on(await browser.get(href))) == (title, number)
 
 
+@pytest.mark.covers("CUR-007")
 async def test_every_bar_opens_exactly_its_rows(busy: tuple[Browser, Person]) -> None:
     browser, _ = busy
     charts = slices_on(await browser.get("/"))

@@ -73,8 +73,9 @@ async def test_the_list_of_kinds_leads_to_their_pages(shop: tuple[World, Browser
     assert ", arranged" not in html
 
 
+@pytest.mark.covers("PLT-005", "PLT-009")
 async def test_a_list_shows_the_columns_of_its_layout(shop: tuple[World, Browser, Person]) -> None:
-    _, browser, _ = shop
+    world, browser, person = shop
     assert headings(await browser.get("/customers")) == ["Name", "Email", "Phone", "Segment", "Status", "Member since"]
     await arrange(browser, "customer", "list", ["segment", "name", "email"])
     html = await browser.get("/customers")
@@ -82,6 +83,9 @@ async def test_a_list_shows_the_columns_of_its_layout(shop: tuple[World, Browser
     assert cells(html) == [["Gold", "Anna", "anna@lay.test"]]
     assert headings(await browser.get("/customers?columns=phone")) == ["Phone"]
     assert "Customers: List, arranged" in await browser.get("/layouts")
+    async with world.unit(person.tenant, "platform") as ctx:
+        told = await ctx.connection.fetch("SELECT subject, data FROM kernel.event WHERE name = 'layout.updated'")
+    assert [(row["subject"], row["data"]) for row in told] == [("customer", {"object": "customer", "page": "list"})]
     await browser.post("/layouts", {"object": "customer", "page": "list", "reset": "true"})
     forget(browser)
     assert headings(await browser.get("/customers")) == ["Name", "Email", "Phone", "Segment", "Status", "Member since"]

@@ -149,6 +149,25 @@ async def test_a_hold_is_told_when_placed_and_when_it_lasts_and_gone_when_releas
     assert told(await browser.get("/bell")) == []
 
 
+@pytest.mark.covers("STA-008")
+async def test_a_passed_deadline_is_told_until_the_thing_moves_on(shop: tuple[World, Browser, Person]) -> None:
+    world, browser, person = shop
+    order = UUID((await sell(world, person, "1"))["id"])
+    async with world.unit(person.tenant, "orders") as ctx:
+        await ctx.run("UPDATE kernel.status SET deadline = now() - interval '1 hour' WHERE entity_id = $1", order)
+        assert await status.flag_overdue(ctx) == [order]
+    await world.settle()
+    assert told(await browser.get("/bell")) == ["New: Order: Completed for longer than it may be"]
+    async with world.unit(person.tenant, "notifications") as ctx:
+        await commands.watch_work(ctx)
+    assert await unread(browser) == "1"
+    async with world.unit(person.tenant, "orders") as ctx:
+        await ctx.run("UPDATE kernel.status SET deadline = NULL, overdue = false WHERE entity_id = $1", order)
+    async with world.unit(person.tenant, "notifications") as ctx:
+        await commands.watch_work(ctx)
+    assert told(await browser.get("/bell")) == []
+
+
 async def test_what_fails_in_the_background_is_told_until_it_goes_on(shop: tuple[World, Browser, Person]) -> None:
     world, browser, person = shop
     async with world.unit(person.tenant, "accounting") as ctx:

@@ -13,6 +13,8 @@ from uuid import UUID
 
 import msgspec
 import sqlalchemy as sa
+from sqlalchemy.dialects import postgresql as pg
+from sqlalchemy.sql import visitors
 
 from entrepot.kernel import db
 from entrepot.kernel.ctx import Ctx
@@ -31,6 +33,8 @@ OPERATORS: dict[str, Callable[[Any, Any], Any]] = {
     "ne": lambda column, value: column.is_distinct_from(value),
 }
 RESERVED = frozenset({"limit", "cursor", "sort", "q", "count", "format", "preview", "columns", "view"})
+ACTOR: Any = sa.bindparam("actor", type_=pg.UUID(as_uuid=True))
+"""Who asks, in the columns of a list with a `scope`."""
 DEFAULT_LIMIT, MAX_LIMIT, EXPORT_LIMIT = 50, 200, 100_000
 
 
@@ -114,7 +118,7 @@ async def read_page(ctx: Ctx, listing: Listing[S], query: Mapping[str, str], *, 
     ordered = select.order_by(
         *(listing.columns[name].desc() if down else listing.columns[name].asc() for name, down in order)
     )
-    sql, arguments = db.compiled(ordered.limit(limit + 1))
+    sql, arguments = db.compiled(asked_by(ctx, listing, ordered.limit(limit + 1)))
     rows = [listing.view.make(row) for row in await ctx.connection.fetch(sql, *arguments)]
     cursor = None
     if len(rows) > limit:
@@ -123,7 +127,8 @@ async def read_page(ctx: Ctx, listing: Listing[S], query: Mapping[str, str], *, 
     total: int | msgspec.UnsetType = msgspec.UNSET
     if query.get("count") == "true":
         counted = listing.view.select.where(*conditions)
-        sql, arguments = db.compiled(sa.select(sa.func.count()).select_from(counted.subquery()))
+        everything = sa.select(sa.func.count()).select_from(counted.subquery())
+        sql, arguments = db.compiled(asked_by(ctx, listing, everything))
         total = await ctx.connection.fetchval(sql, *arguments)
     return Page(rows, cursor, total)
 
@@ -134,11 +139,12 @@ async def totals_of(
     """How many rows there are under these filters, and the sum of a field of theirs, by currency where they have one."""
     filtered = listing.view.select.where(*conditions_of(listing, query), *scope_of(ctx, listing)).subquery()
     if not summed:
-        sql, arguments = db.compiled(sa.select(sa.func.count()).select_from(filtered))
+        sql, arguments = db.compiled(asked_by(ctx, listing, sa.select(sa.func.count()).select_from(filtered)))
         return await ctx.connection.fetchval(sql, *arguments), {}
     currency = filtered.c.currency if listing.in_currency(summed) else sa.literal("")
     measures = (sa.func.count(), sa.func.sum(filtered.c[summed]))
-    sql, arguments = db.compiled(sa.select(currency, *measures).select_from(filtered).group_by(sa.text("1")))
+    grouped = sa.select(currency, *measures).select_from(filtered).group_by(sa.text("1"))
+    sql, arguments = db.compiled(asked_by(ctx, listing, grouped))
     rows = await ctx.connection.fetch(sql, *arguments)
     return sum(row[1] for row in rows), {row[0]: row[2] for row in rows if row[2] is not None}
 
@@ -146,6 +152,22 @@ async def totals_of(
 def scope_of(ctx: Ctx, listing: Listing[Any]) -> Sequence[Any]:
     """What of a list the actor may see, as SQL conditions; most lists show everything the permission allows."""
     return listing.scope(ctx) if listing.scope is not None else ()
+
+
+def asked_by(ctx: Ctx, listing: Listing[Any], select: sa.Select[Any]) -> sa.Select[Any]:
+    """The statement with `ACTOR` filled in, for lists whose rows look different to everybody."""
+    if listing.scope is None:
+        return select
+
+    def fill(bound: Any) -> None:
+        if bound.key == ACTOR.key:
+            bound.value = ctx.actor.id
+
+    found: sa.Select[Any] = visitors.cloned_traverse(select, _IN_PLACE, {"bindparam": fill})
+    return found
+
+
+_IN_PLACE = {"maintain_key": True, "detect_subquery_cols": True}
 
 
 def _limit(text: str | None, most: int) -> int:

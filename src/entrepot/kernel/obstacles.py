@@ -93,6 +93,9 @@ async def everywhere(ctx: Ctx, entity: str = "", entity_id: UUID | None = None) 
     silent: list[str] = []
 
     async def ask_far(module: Module) -> list[Obstacle]:
+        if door(module.name).facade_name not in ctx.house.topology.far:
+            silent.append(module.title)
+            return []
         try:
             return await ctx.of(door(module.name)).obstacles(entity, entity_id)
         except Refusal:
@@ -110,11 +113,21 @@ def _oldest(one: Obstacle) -> tuple[Any, ...]:
 
 
 def concerns(module: Module, entity: str) -> bool:
-    """Whether a module may know of something in the way of this kind of entity."""
-    if entity in module.obstacles or any(stateful.machine.entity == entity for stateful in module.machines):
-        return True
-    heard = (kind for reaction in module.reaction_list() for kind in reaction.events.values())
-    return any(kind.event_about == f"{entity}_id" for kind in heard)
+    """Whether a module may know of something in the way of this kind of entity: its own, or one it hears of."""
+    return entity in module.obstacles or entity in _heard_of(module)
+
+
+def _heard_of(module: Module) -> frozenset[str]:
+    """The kinds of entity that a module keeps or hears of; read once, for it takes reading every handler."""
+    known = _HEARD.get(module.name)
+    if known is None:
+        kept = {stateful.machine.entity for stateful in module.machines}
+        heard = {kind.event_about for reaction in module.reaction_list() for kind in reaction.events.values()}
+        known = _HEARD[module.name] = frozenset(kept | {about.removesuffix("_id") for about in heard})
+    return known
+
+
+_HEARD: dict[str, frozenset[str]] = {}
 
 
 async def found_here(ctx: Ctx, modules: Sequence[Module], entity: str, entity_id: UUID | None) -> list[Obstacle]:

@@ -15,7 +15,7 @@ import sqlalchemy as sa
 
 from entrepot.kernel import db
 from entrepot.kernel.ctx import Ctx
-from entrepot.kernel.lists import Listing, conditions_of, scope_of, totals_of
+from entrepot.kernel.lists import Listing, asked_by, conditions_of, scope_of, totals_of
 from entrepot.kernel.ui.declare import Panel, Tile
 from entrepot.kernel.ui.rows import names_in, readable
 from entrepot.kernel.ui.visit import Visit
@@ -163,7 +163,7 @@ async def _cube(visit: Visit, ctx: Ctx, panels: Sequence[Panel]) -> Counted:
     select = sa.select(*outer, total.label("_total")).select_from(day.join(inner, sa.true())).group_by(*outer)
     if panel.top:
         select = select.order_by(total.desc(), *outer).limit(panel.top)
-    sql, arguments = db.compiled(select.having(total.is_not(None)))
+    sql, arguments = db.compiled(asked_by(ctx, listing, select.having(total.is_not(None))))
     counted: Counted = {}
     for row in await ctx.connection.fetch(sql, *arguments):
         values = iter(tuple(row))

@@ -10,7 +10,7 @@ import msgspec
 from entrepot.kernel import obstacles
 from entrepot.kernel.commands import command
 from entrepot.kernel.ctx import Ctx
-from entrepot.modules.notifications.queries import NOTICES, mine
+from entrepot.modules.notifications.queries import own
 from entrepot.modules.notifications.tables import Notice
 from entrepot.pure.ids import new_id
 from entrepot.pure.said import Said
@@ -55,14 +55,14 @@ async def withdraw(ctx: Ctx, cause: str) -> None:
 @command(needs="any")
 async def mark_read(ctx: Ctx, notice_id: UUID) -> None:
     """The actor has seen this notice; NotFound when it is not theirs."""
-    await ctx.one(NOTICES.view.where(*mine(ctx), Notice.id == notice_id))
+    await ctx.one(own(ctx).where(Notice.id == notice_id))
     await ctx.run(_READ, [notice_id], ctx.actor.id, ctx.now)
 
 
 @command(needs="any")
 async def mark_all_read(ctx: Ctx) -> None:
     """The actor has seen everything there is now."""
-    found = await ctx.all(NOTICES.view.where(*mine(ctx)))
+    found = await ctx.all(own(ctx))
     await ctx.run(_READ, sorted(one.id for one in found if one.unread), ctx.actor.id, ctx.now)
 
 
@@ -70,11 +70,17 @@ async def mark_all_read(ctx: Ctx) -> None:
 
 
 async def watch_work(ctx: Ctx) -> None:
-    """Tell of events that could not be handled and of jobs that failed, near and far, and withdraw what goes on."""
+    """Tell of events that could not be handled and of jobs that failed, near and far; withdraw what goes on, and what
+    is no longer overdue."""
     found, silent = await obstacles.everywhere(ctx)
     stuck = {f"{one.what}:{one.key}": one for one in found if one.what in ("parked", "job")}
+    late = {
+        f"overdue:{one.entity}:{one.entity_id}:{one.reason.facts['status']}"
+        for one in found
+        if one.path == "." and "status" in one.reason.facts
+    }
     known = await ctx.connection.fetch(
-        "SELECT cause FROM notifications.notice WHERE kind = 'work_failed' AND archived_at IS NULL"
+        "SELECT cause FROM notifications.notice WHERE kind IN ('work_failed', 'status_overdue') AND archived_at IS NULL"
     )
     causes = {row["cause"] for row in known}
     for cause in sorted(stuck.keys() - causes):
@@ -83,7 +89,7 @@ async def watch_work(ctx: Ctx) -> None:
         )
         await tell(ctx, telling, new_id())
     if not silent and len(found) < obstacles.MOST:
-        for cause in sorted(causes - stuck.keys()):
+        for cause in sorted(causes - stuck.keys() - late):
             await withdraw(ctx, cause)
 
 

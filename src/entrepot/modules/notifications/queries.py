@@ -13,21 +13,10 @@ from sqlalchemy.dialects import postgresql as pg
 
 from entrepot.kernel import access
 from entrepot.kernel.ctx import Ctx
-from entrepot.kernel.db import compiled, view
-from entrepot.kernel.lists import Listing
+from entrepot.kernel.db import View, compiled, view
+from entrepot.kernel.lists import ACTOR, Listing
 from entrepot.modules.notifications.tables import Notice, Reading
 from entrepot.pure.said import Said
-
-READ = (
-    sa.select(sa.literal(1))
-    .where(
-        Reading.notice_id == Notice.id,
-        Reading.user_id == sa.cast(sa.text("current_setting('app.context')::jsonb->>'actor'"), pg.UUID(as_uuid=True)),
-        Reading.read_at >= Notice.at,
-    )
-    .correlate(Notice.table)
-    .exists()
-)
 
 
 class NoticeShown(msgspec.Struct, frozen=True):
@@ -53,22 +42,37 @@ def mine(ctx: Ctx) -> Sequence[Any]:
     return [sa.or_(Notice.user_id == ctx.actor.id, allowed)]
 
 
+def seen_by(reader: Any) -> View[NoticeShown]:
+    """The notices there are, as one reader sees them."""
+    read = (
+        sa.select(sa.literal(1))
+        .where(Reading.notice_id == Notice.id, Reading.user_id == reader, Reading.read_at >= Notice.at)
+        .correlate(Notice.table)
+        .exists()
+    )
+    shown = view(NoticeShown, Notice, notice=Notice.said, happened_at=Notice.at, unread=~read)
+    return shown.where(Notice.archived_at.is_(None))
+
+
 NOTICES = Listing(
     name="notices",
-    view=view(NoticeShown, Notice, notice=Notice.said, happened_at=Notice.at, unread=~READ).where(
-        Notice.archived_at.is_(None)
-    ),
+    view=seen_by(ACTOR),
     needs="any",
     sort="-happened_at",
     scope=mine,
 )
 
 
+def own(ctx: Ctx) -> View[NoticeShown]:
+    """The notices of the actor."""
+    return seen_by(sa.literal(ctx.actor.id, pg.UUID(as_uuid=True))).where(*mine(ctx))
+
+
 # ── offered ──
 
 
 async def latest(ctx: Ctx, limit: int) -> list[access.Notice]:
-    found = await ctx.all(NOTICES.view.where(*mine(ctx)).order_by(Notice.at.desc(), Notice.id.desc()).limit(limit))
+    found = await ctx.all(own(ctx).order_by(Notice.at.desc(), Notice.id.desc()).limit(limit))
     return [
         access.Notice(id=one.id, said=one.notice, at=one.happened_at, path=one.path, unread=one.unread, count=one.count)
         for one in found
@@ -77,6 +81,7 @@ async def latest(ctx: Ctx, limit: int) -> list[access.Notice]:
 
 async def unread(ctx: Ctx) -> int:
     # Nobody counts beyond what they would read.
-    few = NOTICES.view.where(*mine(ctx), ~READ).limit(access.MOST_UNREAD + 1).select.subquery()
+    everything = own(ctx).select.subquery()
+    few = sa.select(everything.c.id).where(everything.c.unread).limit(access.MOST_UNREAD + 1).subquery()
     sql, arguments = compiled(sa.select(sa.func.count()).select_from(few))
     return int(await ctx.value(sql, *arguments))
