@@ -19,7 +19,7 @@ from entrepot.kernel.ctx import NIL, SYSTEM, unit
 from entrepot.kernel.house import House
 from entrepot.modules.catalog.commands import NewProduct, create_products
 from entrepot.modules.catalog.contract import ProductKind
-from entrepot.modules.identity.commands import people, tenancy
+from entrepot.modules.identity.commands import people, pins, tenancy
 from entrepot.modules.inventory.commands.stocking import receive
 from entrepot.modules.inventory.contract import Cost
 from entrepot.modules.inventory.queries import default_warehouse
@@ -123,8 +123,12 @@ async def _people(house: House, tenant: UUID) -> list[dict[str, str]]:
             if code != "admin":
                 await people.create_role(ctx, code, role.capitalize(), permissions)
             password = f"{secrets.token_hex(3)}-{secrets.token_hex(3)}-{role}"
-            await people.create_user(ctx, email, name, password, [code])
+            user_id = await people.create_user(ctx, email, name, password, [code])
             found.append({"role": role, "email": email, "password": password})
+            if code in ("admin", "cashier"):
+                pin = f"{secrets.choice(range(20, 90))}{secrets.choice(range(5, 10))}0"
+                await pins.set_pin(ctx, user_id, pin)
+                found[-1]["pin"] = pin
     return found
 
 

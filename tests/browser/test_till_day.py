@@ -263,8 +263,12 @@ async def test_the_dialogs_look_right_in_every_shape(
     await expect(page.locator("#till-crew")).to_be_visible()
     (shift,) = await shop.person.get(f"/pos/shifts?cashier_id={who.replace(' ', '%20')}")
     assert (shift["counted"], shift["difference"]) == ("112.10", "0.00")
+    await looked.go("/shifts")
+    await seen("shifts")
     await looked.go(f"/shifts/{shift['id']}")
     await seen("shift")
+    await looked.go("/me")
+    await seen("me")
     assert looked.complaints == []
     await page.context.close()
 

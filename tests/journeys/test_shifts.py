@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import asyncio
+from datetime import timedelta
 from decimal import Decimal
 from typing import Any
 
 import pytest
 
+from entrepot.kernel import replay
 from tests.journeys.shop import everything, product, sale, trial
 
 
@@ -90,7 +92,7 @@ async def test_a_shift_is_counted_and_its_z_report_is_what_the_ledger_says(world
         "150.00",
     ]
     changed = {"state", "number", "closed_at", "closed_by", "counted", "difference", "closing_float", "version"}
-    changed |= {"denominations"}
+    changed |= {"denominations", "name"}
     assert {k: v for k, v in closed.items() if k not in changed} == {
         k: v for k, v in report.items() if k not in changed
     }
@@ -111,6 +113,12 @@ async def test_a_shift_is_counted_and_its_z_report_is_what_the_ledger_says(world
         row for row in await shop.get("/accounting/journal-entries?limit=200") if row["reference_type"] == "shift"
     ]
     assert sorted(row["total"] for row in entries) == ["150.00", "20.00", "23.25", "5.25"]
+    # Heard once more, nothing is booked twice.
+    async with world.unit(shop.tenant, "accounting") as ctx:
+        span = (ctx.now - timedelta(hours=1), ctx.now + timedelta(hours=1))
+        assert await replay.replay_range(ctx, "accounting.keep_drawers", *span) == 4
+    assert await trial(shop) == after
+    assert await everything(shop) == rows
 
 
 async def test_a_sale_that_arrives_after_the_count_is_taken_up_by_the_next_z_of_the_terminal(world):
@@ -197,6 +205,16 @@ async def test_what_a_shift_refuses_leaves_nothing(world):
     (only,) = await shop.get("/pos/shifts")
     assert (only["id"], only["state"], only["number"]) == (shift["id"], "open", None)
     assert (await shop.get(path))["movements"] == []
+
+
+async def test_of_two_who_open_a_till_at_once_one_does(world):
+    shop = await world.tenant()
+    body = {"terminal_id": "till-1", "opening_float": "50.00"}
+    answers = await asyncio.gather(*(shop.call("POST", "/pos/shifts", body) for _ in range(4)))
+    assert sorted(answer.status_code for answer in answers) == [201, 409, 409, 409]
+    assert len(await shop.get("/pos/shifts")) == 1
+    found = await trial(shop)
+    assert (found["1000"], found["1040"]) == (Decimal(50), Decimal(-50))
 
 
 async def test_sales_at_the_moment_of_counting_are_in_this_z_or_in_the_next(world):

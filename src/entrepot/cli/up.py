@@ -118,7 +118,8 @@ def _announce(config: Config, folder: Any) -> None:
     address = f"http://{shown}:{config.port}{config.path_prefix}"
     out.print(f"\n[bold]Entrepot[/bold] is at [link={address}]{address}[/link]   (API: {address}/docs)")
     for login in demo.logins(folder):
-        out.print(f"  {login['role']:<14} {login['email']:<28} {login['password']}", highlight=False)
+        pin = f"  PIN {login['pin']}" if "pin" in login else ""
+        out.print(f"  {login['role']:<14} {login['email']:<28} {login['password']}{pin}", highlight=False)
     out.print("Ctrl-C stops it.\n")
     if not sys.stdout.isatty():
         sys.stdout.flush()

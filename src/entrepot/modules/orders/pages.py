@@ -250,7 +250,6 @@ pages = [
         open=DetailPage(
             shifts.get_shift,
             title="Shift",
-            name="terminal_id",
             entity="shift",
             prints=True,
             sections=[

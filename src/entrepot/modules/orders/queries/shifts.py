@@ -91,6 +91,7 @@ class ShiftReport(msgspec.Struct, frozen=True):
     shift that arrived after it was closed and that no Z has taken up yet."""
 
     id: UUID
+    name: str
     number: str | None
     state: ShiftState
     entity_id: UUID
@@ -160,7 +161,8 @@ async def report(ctx: Ctx, shift: ShiftHead) -> ShiftReport:
     uncounted = await ctx.value(_UNCOUNTED, shift.id) if shift.tally is not None else 0
     kept = {name: getattr(shift, name) for name in ShiftReport.__struct_fields__ if hasattr(shift, name)}
     summary = {**msgspec.structs.asdict(tally), **msgspec.structs.asdict(cash)}
-    return ShiftReport(**{**kept, **summary, "uncounted": uncounted, "movements": movements})
+    name = f"{shift.number} · {shift.terminal_id}" if shift.number else shift.terminal_id
+    return ShiftReport(**{**kept, **summary, "name": name, "uncounted": uncounted, "movements": movements})
 
 
 async def movements_of(ctx: Ctx, shift_id: UUID) -> list[MovementShown]:

@@ -212,7 +212,7 @@ export class Drawer {
           "div",
           { class: "till-dialog-foot" },
           button([icon("printer"), t("print")], () => window.print(), "btn-lg"),
-          this.crew.may("pos.report")
+          own.may.includes("pos.report") // the page is opened by the log-in of the till, not by the cashier's
             ? el("a", { class: "btn btn-lg", href: `${own.root}/shifts/${report.id}` }, icon("eye"), t("allOfIt"))
             : "",
           button([icon("check"), t("ready")], () => this.dialog.close(), "btn-primary btn-lg", { id: "till-report-ready" }),
