@@ -13,6 +13,7 @@ from typing import Any
 import pytest
 from playwright.async_api import Browser, Page, Route, expect
 from shopping import SHOTS, Looking, Shop, looking
+from tilling import lamp, open_till, sell
 
 pytestmark = pytest.mark.browser
 
@@ -30,35 +31,6 @@ async def till(chromium: Browser, shop: Shop) -> AsyncIterator[Looking]:
     await looked.page.context.close()
 
 
-async def open_till(looked: Looking) -> None:
-    await looked.go("/pos")
-    await looked.page.wait_for_selector("#till[data-ready]")
-    await looked.page.evaluate("navigator.serviceWorker.ready.then(() => true)")
-
-
-async def light(shop: Shop, quantity: int) -> str:
-    """A product of its own with so much stock."""
-    sku = f"LAMP-{random.randrange(10**9)}"
-    await shop.person.post("/products", {"name": f"Lamp {sku}", "sku": sku, "price": "12.10"}, status=201)
-    await shop.world.settle()
-    if quantity:
-        await shop.person.post(
-            "/inventory/adjust", {"sku": sku, "quantity": str(quantity), "reason": "opening", "unit_cost": "4.00"}
-        )
-        await shop.world.settle()
-    return sku
-
-
-async def sell(page: Page, sku: str) -> None:
-    """One piece for cash, by keys alone, up to the receipt."""
-    await page.fill("#till-search", sku)
-    await page.press("#till-search", "Enter")
-    await page.keyboard.press("F9")
-    await page.press("#till-given", "Enter")
-    await page.keyboard.press("Enter")
-    await page.wait_for_selector("#till-next")
-
-
 async def sold(shop: Shop, sku: str) -> list[Any]:
     """Every order that holds the product, read from the server."""
     found, cursor = [], ""
@@ -73,7 +45,7 @@ async def sold(shop: Shop, sku: str) -> list[Any]:
 
 
 async def test_a_sale_by_keys_with_change_and_a_receipt(till: Looking, shop: Shop) -> None:
-    sku = await light(shop, 5)
+    sku = await lamp(shop, 5)
     page = till.page
     await page.reload()
     await page.wait_for_selector("#till[data-ready]")
@@ -116,7 +88,7 @@ async def test_a_sale_by_keys_with_change_and_a_receipt(till: Looking, shop: Sho
 
 
 async def test_what_is_gone_is_refused_to_the_cashier_and_leaves_nothing(till: Looking, shop: Shop) -> None:
-    sku = await light(shop, 0)
+    sku = await lamp(shop, 0)
     page = till.page
     await page.reload()
     await page.wait_for_selector("#till[data-ready]")
@@ -159,7 +131,7 @@ async def test_a_scanner_finds_by_barcode_wherever_the_focus_is(till: Looking, s
 
 
 async def test_it_opens_and_sells_without_network_and_syncs_by_itself(till: Looking, shop: Shop) -> None:
-    sku = await light(shop, 1)
+    sku = await lamp(shop, 1)
     page = till.page
     await page.reload()
     await page.wait_for_selector("#till[data-ready]")
@@ -220,7 +192,7 @@ async def cash_in_books(shop: Shop) -> Decimal:
 
 @pytest.mark.covers("ORD-102", "ORD-112")
 async def test_three_tabs_on_a_bad_network_make_every_sale_exactly_once(chromium: Browser, shop: Shop) -> None:
-    sku, books = await light(shop, SALES), await cash_in_books(shop)
+    sku, books = await lamp(shop, SALES), await cash_in_books(shop)
     first = await looking(chromium, shop)
     await first.log_in()
     page, context = first.page, first.page.context

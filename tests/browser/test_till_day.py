@@ -13,6 +13,7 @@ from typing import Any
 import pytest
 from playwright.async_api import Browser, Page, expect
 from shopping import SHOTS, Looking, Shop, looking
+from tilling import lamp, open_till, sell
 
 from entrepot.testing.world import PASSWORD
 
@@ -26,26 +27,11 @@ async def day(chromium: Browser, shop: Shop) -> AsyncIterator[tuple[Looking, str
     """A till of its own, with something of its own to sell."""
     looked = await looking(chromium, shop)
     await looked.page.set_viewport_size({"width": 1280, "height": 860})
-    sku = await goods(shop)
+    sku = await lamp(shop, 50)
     await looked.log_in()
     await open_till(looked)
     yield looked, sku
     await looked.page.context.close()
-
-
-async def goods(shop: Shop) -> str:
-    sku = f"LAMP-{random.randrange(10**9)}"
-    await shop.person.post("/products", {"name": f"Desk lamp {sku[-4:]}", "sku": sku, "price": "12.10"}, status=201)
-    await shop.world.settle()
-    stock = {"sku": sku, "quantity": "50", "reason": "opening", "unit_cost": "4.00"}
-    await shop.person.post("/inventory/adjust", stock)
-    await shop.world.settle()
-    return sku
-
-
-async def open_till(looked: Looking) -> None:
-    await looked.go("/pos")
-    await looked.page.wait_for_selector("#till[data-ready]")
 
 
 async def cashier(shop: Shop, name: str, permissions: list[str], pin: str) -> str:
@@ -68,10 +54,11 @@ async def take_over(page: Page, name: str, pin: str) -> None:
     await expect(page.locator("#till-crew")).to_be_hidden()
 
 
-async def sell(page: Page, sku: str, method: str) -> None:
+async def sell_by(page: Page, sku: str, method: str) -> None:
+    """One piece, by touch, up to the receipt."""
     await page.fill("#till-search", sku)
     await page.press("#till-search", "Enter")
-    await page.keyboard.press("F9")
+    await page.click("#till-pay")
     await page.click(f"[data-method={method}]")
     await page.click("#till-finish")
     await page.wait_for_selector("#till-next")
@@ -113,7 +100,7 @@ async def test_a_day_at_the_till(day: tuple[Looking, str], shop: Shop) -> None:
     await page.click("#till-drawer .till-finish")
     await expect(page.locator("#till-shift")).to_have_text("Shift open")
 
-    await sell(page, sku, "cash")
+    await sell_by(page, sku, "cash")
     number = await page.inner_text(".till-receipt #till-number")
     await page.click("#till-mail")
     await page.fill("#till-address", "no address")
@@ -125,7 +112,7 @@ async def test_a_day_at_the_till(day: tuple[Looking, str], shop: Shop) -> None:
     await page.click("#till-amount .till-finish")
     await expect(page.locator("#till-amount")).to_be_hidden()
     await page.click("#till-next")
-    await sell(page, sku, "card")
+    await sell_by(page, sku, "card")
     await page.click("#till-next")
     await shop.world.settle()
     [letter] = mail_to(shop, address)
@@ -150,7 +137,7 @@ async def test_a_day_at_the_till(day: tuple[Looking, str], shop: Shop) -> None:
     await page.click("#till-next")
     (given,) = [o for o in await shop.person.get(f"/orders/pos?q={credit}") if o["number"] == credit]
     assert (given["kind"], given["total"], given["cashier_id"]) == ("credit", "-12.10", chief)
-    await sell(page, sku, "cash")
+    await sell_by(page, sku, "cash")
     await page.click("#till-next")
 
     await page.click("[data-tool=drawer]")
@@ -210,7 +197,7 @@ async def test_a_day_at_the_till(day: tuple[Looking, str], shop: Shop) -> None:
 async def test_the_dialogs_look_right_in_every_shape(
     chromium: Browser, shop: Shop, wide: bool, dark: bool, dutch: bool
 ) -> None:
-    sku = await goods(shop)
+    sku = await lamp(shop, 50)
     who = f"Jo {sku[-4:]}"
     await cashier(shop, who, CHIEF, "7410")
     looked = await looking(chromium, shop, wide=wide, dark=dark, dutch=dutch)
@@ -233,7 +220,8 @@ async def test_the_dialogs_look_right_in_every_shape(
     await page.fill("#till-float", "100")
     await page.press("#till-float", "Enter")
     await expect(page.locator("#till-drawer")).to_be_hidden()
-    await sell_by_search(page, sku)
+    await sell(page, sku)
+    await page.keyboard.press("Enter")
     await seen("till")
     await page.keyboard.press("F3")
     await page.locator("#till-returns-list .btn-primary").first.click()
@@ -271,17 +259,6 @@ async def test_the_dialogs_look_right_in_every_shape(
     await seen("me")
     assert looked.complaints == []
     await page.context.close()
-
-
-async def sell_by_search(page: Page, sku: str) -> None:
-    """One piece for cash, by keys alone; the receipt is closed."""
-    await page.fill("#till-search", sku)
-    await page.press("#till-search", "Enter")
-    await page.keyboard.press("F9")
-    await page.press("#till-given", "Enter")
-    await page.keyboard.press("Enter")
-    await page.wait_for_selector("#till-next")
-    await page.keyboard.press("Enter")
 
 
 async def test_who_may_less_gets_no_discount_through(day: tuple[Looking, str], shop: Shop) -> None:
@@ -405,7 +382,8 @@ async def test_without_network_it_says_what_must_wait(day: tuple[Looking, str], 
     await expect(page.locator("#till-drawer")).to_contain_text("Without connection the drawer stays as it is")
     await expect(page.locator("#till-drawer .till-choices .btn").first).to_be_disabled()
     await page.keyboard.press("Escape")
-    await sell_by_search(page, sku)
+    await sell(page, sku)
+    await page.keyboard.press("Enter")
     (shift,) = await shop.person.get(f"/pos/shifts?cashier_id={who.replace(' ', '%20')}")
     closed = await shop.person.post(f"/pos/shifts/{shift['id']}/close", {"counted": "32.10"})
     assert (closed["sales"], closed["expected"], closed["difference"]) == (0, "20.00", "12.10")

@@ -144,3 +144,19 @@ async def test_one_chooses_a_pin_for_the_till_and_takes_it_away(house_world: Wor
     await browser.post("/me/pin", {"drop": "1"})
     assert "The PIN is taken away" in await browser.get("/me")
     assert await person.get("/pos/cashiers") == []
+
+
+async def test_an_administrator_gives_a_pin_on_the_page_of_a_user(house_world: World) -> None:
+    browser, person = await somebody(house_world)
+    made = await person.post("/users", {"email": "kim@shop.test", "name": "Kim", "roles": ["admin"]}, status=201)
+    path = f"/users/{made['id']}"
+    assert f'href="{path}/set"' in await browser.get(path)
+    assert 'type="password"' in await browser.get(f"{path}/set")
+    weak = await browser.post(f"{path}/set", {"pin": "0000"}, status=422)
+    assert problems(weak.text)[-1] == "is too easy to guess"
+    await browser.post(f"{path}/set", {"pin": "2580"})
+    assert await person.get("/pos/cashiers") == [{"id": made["id"], "name": "Kim"}]
+    timeline = await browser.get(path)
+    assert "2580" not in timeline
+    await browser.post(f"{path}/set", {"pin": ""})
+    assert await person.get("/pos/cashiers") == []

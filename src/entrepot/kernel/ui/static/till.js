@@ -99,7 +99,10 @@ function heard() {
 }
 
 // Who stands at the till and what they may do, and whether its drawer is open.
+let locked = false;
 function drawCrew() {
+  if (locked && !crew.locked) readCatalogue(); // a locked till does not ask
+  locked = crew.locked;
   byId("till-cashier").textContent = crew.name;
   byId("till-shift").textContent = drawer.shift ? t("shiftOpen") : t("shiftNone");
   byId("till-shift").closest("button").dataset.state = drawer.shift ? "online" : "offline";
