@@ -25,7 +25,7 @@ from entrepot.kernel.routes import Route
 from entrepot.kernel.sheets import SHEETS
 from entrepot.kernel.together import Answer, Asked, Together
 from entrepot.kernel.together import Request as Gathered
-from entrepot.pure.errors import Conflict, Denied, Invalid, Kept, Malformed, NotFound, Refusal, Stale
+from entrepot.pure.errors import Conflict, Denied, Invalid, KeptRefusal, Malformed, NotFound, Refusal, Stale
 from entrepot.pure.money import checker
 
 if TYPE_CHECKING:
@@ -220,7 +220,7 @@ class Endpoint:
             effects = Preview(ctx) if preview else None
             try:
                 result = await self.function(ctx, **values)
-            except Kept as but:
+            except KeptRefusal as but:
                 refused = but.refusal
             else:
                 if isinstance(result, Response):

@@ -91,7 +91,7 @@ class TooMany(Refusal):
     code = "too_many_requests"
 
 
-class Kept(Exception):
+class KeptRefusal(Exception):
     """A refusal of a request that keeps what was written before it: a wrong guess that must be counted."""
 
     def __init__(self, refusal: Refusal) -> None:

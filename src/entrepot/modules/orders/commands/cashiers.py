@@ -8,7 +8,7 @@ from entrepot.kernel.commands import command
 from entrepot.kernel.ctx import Ctx
 from entrepot.modules.identity.contract import Identity, TillSession
 from entrepot.modules.orders.rules.till import AT_TILL
-from entrepot.pure.errors import Invalid, Kept, TooMany
+from entrepot.pure.errors import Invalid, KeptRefusal, TooMany
 
 
 @command(needs="pos.sell")
@@ -20,5 +20,5 @@ async def change_cashier(ctx: Ctx, user_id: UUID, pin: str) -> TillSession:
         return opened.session
     if opened.wait:
         wait = opened.wait
-        raise Kept(TooMany("too many wrong PINs; try again in {retry_after} seconds", retry_after=wait))
-    raise Kept(Invalid.field("pin", "this PIN is not right"))
+        raise KeptRefusal(TooMany("too many wrong PINs; try again in {retry_after} seconds", retry_after=wait))
+    raise KeptRefusal(Invalid.field("pin", "this PIN is not right"))
