@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import re
 from typing import Any
+from uuid import UUID
 
 import pytest
 from browsing import Browser, problems, somebody
 from test_pages import cells, headings
 
+from entrepot.kernel.ctx import Actor
+from entrepot.modules.orders.queries.orders import get_order_in_full
 from entrepot.testing.world import Person, World
 
 
@@ -69,6 +72,40 @@ async def test_an_order_shows_its_lines_and_no_step_that_would_only_relabel_it(t
     assert re.findall(r'name="to" value="([a-z]+)"', html) == []
     await browser.post(f"/orders/{order['id']}/step", {"to": "refunded", "reason": "too big"}, status=409)
     assert (await person.get(f"/orders/{order['id']}"))["state"] == "completed"
+
+
+async def test_an_order_shows_what_it_moved_in_the_books_to_who_may_see_them(
+    trading: tuple[Browser, Person], house_world: World
+) -> None:
+    browser, person = trading
+    order = (await person.get("/orders"))[0]
+    html = await browser.get(f"/orders/{order['id']}")
+    table = html[html.index(">Ledger</h2>") :].split("</table>")[0]
+    rows = [re.findall(r"<td[^>]*>(.*?)</td>", row, re.S) for row in table.split("<tr")[2:]]
+    shown = sorted([re.sub("<[^>]+>", "", cell).strip() for cell in row][2:] for row in rows)
+    assert shown == [
+        ["1020", "Card payments in transit", "242.00", "0"],
+        ["1300", "Inventory", "0", "100.00"],
+        ["2200", "Tax payable", "0", "42.00"],
+        ["4000", "Sales", "0", "200.00"],
+        ["5000", "Cost of goods sold", "100.00", "0"],
+    ]
+    clerk = Actor(kind="user", permissions=frozenset({"orders.view"}))
+    async with house_world.unit(person.tenant, "orders", clerk) as ctx:
+        assert (await get_order_in_full(ctx, UUID(order["id"]))).ledger == []
+
+
+async def test_the_timeline_tells_moments_as_people_write_them(
+    trading: tuple[Browser, Person], house_world: World
+) -> None:
+    browser, person = trading
+    order = (await person.get("/orders"))[0]
+    async with house_world.unit(person.tenant, "orders") as ctx:
+        await ctx.run("UPDATE orders.sales_order SET completed_at = '2026-03-01T10:15:30.5Z'")
+    html = await browser.get(f"/orders/{order['id']}")
+    timeline = html[html.index(">What happened</h2>") :]
+    assert "01/03/2026, 11:15" in timeline
+    assert "2026-03-01T10:15" not in timeline
 
 
 async def test_a_customer_shows_status_and_next_steps(trading: tuple[Browser, Person]) -> None:

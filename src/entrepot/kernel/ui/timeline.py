@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from datetime import datetime
 from typing import Any
@@ -62,10 +63,17 @@ def _happening(visit: Visit, row: Any, now: datetime) -> Happening:
 
 def _differences(visit: Visit, old: Mapping[str, Any], new: Mapping[str, Any]) -> list[tuple[str, str, str]]:
     return [
-        (visit.label(name), visit.formats.cell(old.get(name)).text[:60], visit.formats.cell(new.get(name)).text[:60])
+        (visit.label(name), _told(visit, old.get(name)), _told(visit, new.get(name)))
         for name in new
         if name not in ("version", "updated_at")
     ]
+
+
+def _told(visit: Visit, value: Any) -> str:
+    """A value of the audit trail, where moments are written as text, as a page tells it."""
+    if isinstance(value, str) and _MOMENT.match(value):
+        value = datetime.fromisoformat(value)
+    return visit.formats.cell(value).text[:60]
 
 
 async def add_note(visit: Visit) -> None:
@@ -96,6 +104,7 @@ async def add_note(visit: Visit) -> None:
     await visit.go(place.at(visit.exchange.values), said="Note added")
 
 
+_MOMENT = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d+)?[+-]\d\d:\d\d$")
 _CHANGES = {"create": "Created", "update": "Changed", "delete": "Removed"}
 
 _TIMELINE = """

@@ -1,5 +1,6 @@
 """What others may ask of the books."""
 
+from datetime import date
 from uuid import UUID
 
 import msgspec
@@ -8,19 +9,21 @@ from entrepot.pure.facade import Facade, ask
 from entrepot.pure.money import Money
 
 
-class PostedEntry(msgspec.Struct, frozen=True):
-    """A journal entry of a document, in short."""
+class BookedLine(msgspec.Struct, frozen=True):
+    """A line of a posted journal entry, beside what is known of the entry."""
 
-    id: UUID
+    entry_id: UUID
     number: str
-    date: str
-    description: str
-    total: Money
+    date: date
+    account: str
+    name: str
+    debit: Money
+    credit: Money
     currency: str
 
 
 class Accounting(Facade, name="accounting"):
     @ask
-    async def entries_of(self, reference_id: UUID) -> list[PostedEntry]:
-        """The posted entries that a document caused, oldest first."""
+    async def booked(self, reference_id: UUID) -> list[BookedLine]:
+        """What a document moved in the books: the lines of its posted entries, oldest first."""
         raise AssertionError

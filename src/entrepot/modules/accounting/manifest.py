@@ -26,7 +26,7 @@ module = Module(
     reactions=reactions,
     routes=api.routes,
     pages=pages.pages,
-    offers=[offer(Accounting, queries.entries_of)],
+    offers=[offer(Accounting, queries.booked)],
     machines=[
         Stateful(
             rules.ENTRY,

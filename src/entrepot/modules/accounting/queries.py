@@ -14,7 +14,7 @@ from entrepot.kernel.ctx import Ctx
 from entrepot.kernel.db import extended, view
 from entrepot.kernel.lists import Listing
 from entrepot.kernel.obstacles import MOST, Obstacle
-from entrepot.modules.accounting.contract import PostedEntry
+from entrepot.modules.accounting.contract import BookedLine
 from entrepot.modules.accounting.rules import PARTS, AccountType, EntryStatus, PeriodState
 from entrepot.modules.accounting.tables import Account, JournalEntry, JournalLine, Period
 from entrepot.modules.identity.contract import Identity
@@ -319,13 +319,17 @@ def _account_in_the_way(common: dict[str, Any], code: str, account_id: UUID | No
 # ── offered ──
 
 
-async def entries_of(ctx: Ctx, reference_id: UUID) -> list[PostedEntry]:
-    return await ctx.rows(
-        PostedEntry,
-        "SELECT id, number, date::text, description, total, currency FROM accounting.journal_entry "
-        "WHERE reference_id = $1 AND status <> 'draft' ORDER BY posted_at, id",
-        reference_id,
-    )
+async def booked(ctx: Ctx, reference_id: UUID) -> list[BookedLine]:
+    return await ctx.rows(BookedLine, _BOOKED, reference_id)
+
+
+_BOOKED = """
+SELECT e.id, e.number, e.date, a.code, a.name, l.debit, l.credit, e.currency
+FROM accounting.journal_entry e
+JOIN accounting.journal_line l ON l.entry_id = e.id AND l.tenant_id = e.tenant_id
+JOIN accounting.account a ON a.id = l.account_id AND a.tenant_id = l.tenant_id
+WHERE e.reference_id = $1 AND e.status <> 'draft' ORDER BY e.posted_at, e.id, l.position
+"""
 
 
 _UNPOSTABLE = """

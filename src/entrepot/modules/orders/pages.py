@@ -178,7 +178,7 @@ pages = [
         offers=["order_id"],
         empty="Orders from the till, the shop and the API appear here.",
         open=DetailPage(
-            queries.get_order,
+            queries.get_order_in_full,
             title="Order",
             name="number",
             entity="order",
@@ -192,6 +192,7 @@ pages = [
             lines={
                 "payments": ["method", "amount", "tendered", "currency", "state"],
                 "lines": ["sku", "name", "quantity", "unit_price", "discount", "tax", "gross"],
+                "ledger": ["number", "date", "account", "name", "debit", "credit"],
             },
             hidden=["taxes", "metadata"],
         ),

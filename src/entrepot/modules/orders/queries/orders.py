@@ -15,6 +15,7 @@ from entrepot.kernel.ctx import Ctx
 from entrepot.kernel.db import extended, view
 from entrepot.kernel.lists import Listing
 from entrepot.kernel.obstacles import MOST, Obstacle
+from entrepot.modules.accounting.contract import Accounting, BookedLine
 from entrepot.modules.catalog.contract import Catalog, ProductKind
 from entrepot.modules.identity.contract import Identity
 from entrepot.modules.inventory.contract import Inventory
@@ -208,6 +209,19 @@ async def get_order(ctx: Ctx, order_id: UUID) -> OrderShown:
 async def get_pos_order(ctx: Ctx, order_id: UUID) -> OrderShown:
     """A sale at the till with its lines and payments."""
     return await _shown(ctx, order_id, "pos")
+
+
+class OrderInFull(OrderShown, frozen=True):
+    """An order with what it moved in the books, for who may see them."""
+
+    ledger: list[BookedLine] = []
+
+
+@command(needs="orders.view")
+async def get_order_in_full(ctx: Ctx, order_id: UUID) -> OrderInFull:
+    """An order of any channel with its lines, its payments and its lines in the ledger."""
+    ledger = await ctx.of(Accounting).booked(order_id) if ctx.may("journal.view") else []
+    return extended(OrderInFull, await _shown(ctx, order_id), ledger=ledger)
 
 
 async def _shown(ctx: Ctx, order_id: UUID, channel: str | None = None) -> OrderShown:
