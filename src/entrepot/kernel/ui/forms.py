@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any
@@ -135,9 +134,8 @@ async def run(visit: Visit, form: Form, values: dict[str, Any], typed: Typed, da
     assert visit.principal is not None
     tenant = visit.principal.tenant_id
     locks = [idempotency.lock_of(tenant, key)] if key else []
-    fingerprint = hashlib.sha256(
-        visit.exchange.path.encode() + repr(sorted(typed.values.items(), key=str)).encode()
-    ).digest()
+    typed_in = repr(sorted(typed.values.items(), key=str)).encode()
+    fingerprint = idempotency.fingerprint_of(visit.exchange.path, typed_in)
     for attempt in range(1, RETRIES + 1):
         try:
             async with visit.unit(preview=reviewing, locks=locks) as ctx:
