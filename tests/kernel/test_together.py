@@ -9,8 +9,10 @@ from typing import Any
 import pytest
 
 from entrepot.kernel import together
+from entrepot.kernel.routes import post
 from entrepot.testing.world import Person, World
-from tests.kernel.trial.commands import SLOW
+from tests.kernel.trial.commands import SLOW, make_card, make_cards, make_thing
+from tests.kernel.trial.queries import get_thing
 
 MADE = "SELECT name, rank, xmin::text AS transaction FROM trial.thing ORDER BY id"
 TRAIL = """
@@ -181,3 +183,10 @@ async def test_a_leader_that_is_ended_leaves_nothing_and_nobody_waiting(trial: W
     SLOW.set()
     await asyncio.gather(first, *tasks, return_exceptions=True)
     assert await rows(trial, ada, MADE) == []
+
+
+def test_only_a_command_of_one_body_that_answers_itself_is_done_together() -> None:
+    with pytest.raises(TypeError, match="takes a body alone"):
+        post("/things", make_thing, together=make_cards)
+    with pytest.raises(TypeError, match="takes a body alone"):
+        post("/cards", make_card, together=make_cards, then=get_thing)

@@ -53,6 +53,10 @@ def _command(method: str, path: str, function: Function, status: int, options: d
     described = describe(function)
     if not described.needs and not options.get("public"):
         raise TypeError(f"{function.__name__} is routed but is not marked as a command")
+    if options.get("together") and (list(described.parameters) != ["body"] or options.get("then")):
+        raise TypeError(
+            f"{function.__name__} is done together with others, so it takes a body alone and answers itself"
+        )
     return Route(
         method,
         path,
