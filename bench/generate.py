@@ -10,25 +10,36 @@ from bench.system import System
 
 CHUNK = 100_000
 LINES = 2
+_HURRY = ("full_page_writes = off", "max_wal_size = '16GB'", "autovacuum = off")
 
 
 async def orders(system: System, shop: Shop, many: int) -> None:
-    """So many past sales of two lines each over the last two years."""
+    """So many past sales of two lines each over the last two years, in the order of their time as they would have come."""
+    owner = await asyncpg.connect(system.server)
     connection = await system.connect()
     try:
+        # Nobody would miss what a crash destroyed here, so nothing is written twice against one.
+        for setting in _HURRY:
+            await owner.execute(f"ALTER SYSTEM SET {setting}")
+        await owner.execute("SELECT pg_reload_conf()")
         await connection.execute("SET session_replication_role = replica; SET synchronous_commit = off")
         await connection.execute("SET work_mem = '256MB'")
         for statement in _split(_PREPARE):
             await connection.execute(statement, *([shop.tenant] if "$1" in statement else []))
         for start in range(0, many, CHUNK):
-            await connection.execute(_PICK, start, min(CHUNK, many - start))
+            await connection.execute(_PICK, start, min(CHUNK, many - start), many)
             for statement in _split(_FILL):
                 await connection.execute(statement, *([shop.tenant] if "$1" in statement else []))
         for statement in _split(_CLOSE):
             await connection.execute(statement, *([shop.tenant] if "$1" in statement else []))
         await _vacuum(connection)
     finally:
+        for setting in _HURRY:
+            await owner.execute(f"ALTER SYSTEM RESET {setting.split(' ', 1)[0]}")
+        await owner.execute("SELECT pg_reload_conf()")
+        await owner.execute("CHECKPOINT")
         await connection.close()
+        await owner.close()
 
 
 async def _vacuum(connection: asyncpg.Connection) -> None:
@@ -44,7 +55,6 @@ async def _vacuum(connection: asyncpg.Connection) -> None:
         "kernel.status",
     ):
         await connection.execute(f"VACUUM ANALYZE {table}")
-    await connection.execute("CHECKPOINT")
 
 
 def _split(script: str) -> list[str]:
@@ -75,16 +85,17 @@ CREATE TEMP TABLE counted (year int PRIMARY KEY, orders bigint NOT NULL)
 _PICK = """
 WITH cleared AS (SELECT 1), sales AS (
     SELECT i AS n, d.at, extract(year FROM d.at)::int AS year FROM generate_series($1::bigint, $1::bigint + $2::bigint - 1) i
-    CROSS JOIN LATERAL (SELECT date_trunc('day', now() - interval '1 day' * (1 + i % 700)) + interval '12 hours'
-                               + interval '1 second' * (i % 3600) AS at) d
+    CROSS JOIN LATERAL (SELECT date_trunc('day', now() - interval '1 day' * (700 - i * 700 / $3::bigint)) + interval '12 hours'
+                               + interval '1 second' * (i * 700 % $3::bigint * 3600 / $3::bigint) AS at) d
 )
 INSERT INTO picked (n, id, sale_entry, cost_entry, at, year, number)
-SELECT n, gen_random_uuid(), gen_random_uuid(), gen_random_uuid(), at, year, row_number() OVER (PARTITION BY year ORDER BY at, n)
+SELECT n, uuidv7(at - now()), uuidv7(at - now()), uuidv7(at - now()), at, year,
+       row_number() OVER (PARTITION BY year ORDER BY at, n)
 FROM sales
 """
 
 _FILL = """
-INSERT INTO line SELECT p.n, gen_random_uuid(), p.id, k, p.at, g.variant, g.sku, g.name, q.quantity, g.price,
+INSERT INTO line SELECT p.n, uuidv7(p.at - now()), p.id, k, p.at, g.variant, g.sku, g.name, q.quantity, g.price,
     g.price * q.quantity, round(g.price * q.quantity / 1.21, 2), g.price * q.quantity - round(g.price * q.quantity / 1.21, 2),
     g.cost * q.quantity
     FROM picked p CROSS JOIN generate_series(1, 2) k
@@ -109,11 +120,11 @@ INSERT INTO orders.order_line (tenant_id, order_id, position, id, variant_id, sk
 INSERT INTO kernel.status (tenant_id, entity_type, entity_id, status, since)
     SELECT s.tenant, 'order', p.id, 'completed', p.at FROM picked p CROSS JOIN shop s;
 INSERT INTO inventory.stock_ledger (tenant_id, id, at, warehouse_id, sku, quantity, unit_cost, value, kind, reference)
-    SELECT s.tenant, gen_random_uuid(), l.at, s.warehouse, l.sku, -l.quantity, l.cost / l.quantity, -l.cost, 'sale', l.order_id
+    SELECT s.tenant, uuidv7(l.at - now()), l.at, s.warehouse, l.sku, -l.quantity, l.cost / l.quantity, -l.cost, 'sale', l.order_id
     FROM line l CROSS JOIN shop s;
 INSERT INTO payments.payment (tenant_id, id, created_at, updated_at, entity_id, reference_type, reference_id, method, amount,
     tendered, currency, state)
-    SELECT s.tenant, gen_random_uuid(), p.at, p.at, s.entity, 'order', p.id, 'card', p.gross, p.gross, 'EUR', 'confirmed'
+    SELECT s.tenant, uuidv7(p.at - now()), p.at, p.at, s.entity, 'order', p.id, 'card', p.gross, p.gross, 'EUR', 'confirmed'
     FROM picked p CROSS JOIN shop s;
 INSERT INTO accounting.journal_entry (tenant_id, id, created_at, updated_at, number, entity_id, date, kind, status,
     description, reference_type, reference_id, source_key, currency, total, posted_at)
@@ -125,7 +136,7 @@ INSERT INTO accounting.journal_entry (tenant_id, id, created_at, updated_at, num
     CROSS JOIN LATERAL (VALUES (p.sale_entry, 'sale', 'order', p.gross, b.before + p.number * 2 - 1),
                                (p.cost_entry, 'cost', 'stock', p.cost, b.before + p.number * 2)) e(id, what, kind, total, number);
 INSERT INTO accounting.journal_line (tenant_id, entry_id, position, id, entity_id, account_id, date, debit, credit)
-    SELECT s.tenant, l.entry, l.position, gen_random_uuid(), s.entity, l.account, p.at::date, l.debit, l.credit
+    SELECT s.tenant, l.entry, l.position, uuidv7(p.at - now()), s.entity, l.account, p.at::date, l.debit, l.credit
     FROM picked p CROSS JOIN shop s CROSS JOIN LATERAL (VALUES
         (p.sale_entry, 1, s.card, p.gross, 0), (p.sale_entry, 2, s.revenue, 0, p.net), (p.sale_entry, 3, s.tax, 0, p.tax),
         (p.cost_entry, 1, s.cogs, p.cost, 0), (p.cost_entry, 2, s.inventory, 0, p.cost)

@@ -114,6 +114,7 @@ async def test_a_row_that_commits_late_is_waited_for(fresh: World) -> None:
     async with unit(house, tenant) as late:
         late.emit(poked(thing, 1))
         await house.log.write(late)
+        await late.connection.settle()
         late.pending.clear()
         for number in range(2, 5):
             await tell(house, tenant, poked(thing, number))

@@ -25,7 +25,7 @@ JOIN kernel.event e ON e.subject = t.id::text AND e.name = 'thing.made' ORDER BY
 @pytest.fixture(autouse=True)
 def gate(monkeypatch: pytest.MonkeyPatch) -> Any:
     """What is slow waits until the test opens the gate, and all who come meanwhile are one crowd."""
-    monkeypatch.setattr(together, "AT_ONCE", 1)
+    monkeypatch.setattr(together, "CROWDS", 1)
     SLOW.clear()
     yield SLOW
     SLOW.set()
@@ -43,7 +43,7 @@ def waiting(world: World) -> int:
 
 
 def running(world: World) -> int:
-    return sum(crowd.running for crowd in cards(world)._crowds.values())
+    return sum(crowd.under_way for crowd in cards(world)._crowds.values())
 
 
 def cards(world: World) -> Any:

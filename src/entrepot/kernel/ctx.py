@@ -6,15 +6,16 @@ import contextlib
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Mapping, Sequence
 from contextlib import asynccontextmanager
 from datetime import UTC, datetime
+from functools import partial
 from typing import TYPE_CHECKING, Any, TypeVar
 from uuid import UUID
 
 import asyncpg
-import msgspec
 import sqlalchemy as sa
 
 from entrepot.kernel import db
 from entrepot.kernel.database import Connection, Database
+from entrepot.kernel.line import Kept, Line, refusal_of, written
 from entrepot.kernel.log import Pending
 from entrepot.kernel.origins import (
     NIL,
@@ -24,7 +25,7 @@ from entrepot.kernel.origins import (
     Caller,
     Origin,
     begin_sql,
-    context_sql,
+    context_of,
     settings_sql,
 )
 from entrepot.pure.errors import Conflict, Denied, NotFound, Refusal
@@ -36,6 +37,7 @@ if TYPE_CHECKING:
     from entrepot.kernel.house import House
 
 S = TypeVar("S")
+Twice = Callable[[], BaseException]  # what it means that a unique key refused a row
 F = TypeVar("F", bound=Facade)
 
 __all__ = [
@@ -47,7 +49,6 @@ __all__ = [
     "Ctx",
     "Origin",
     "begin_sql",
-    "refusal_of",
     "settings_sql",
     "switch",
     "unit",
@@ -94,7 +95,7 @@ class Ctx:
     ) -> None:
         self.house = house
         self.database = database
-        self.connection = connection
+        self.connection = Line(connection)
         self.tenant_id = tenant_id
         self.actor = actor
         self.entity_id = entity_id or NIL
@@ -135,8 +136,9 @@ class Ctx:
     async def act_for(self, origins: Mapping[UUID, Origin]) -> None:
         """From here on what concerns one of these references is the work of its own origin: the audit trail, the status
         history and the events say so."""
+        await self.connection.settle()
         self.origins = {str(reference): origin for reference, origin in origins.items()}
-        await self.connection.execute(context_sql(self.actor, self.caller, self.origins))
+        self.connection.context(context_of(self.actor, self.caller, self.origins))
 
     async def recall(self, key: Any, ask: Callable[[], Awaitable[S]]) -> S:
         """What `ask` answers, remembered for a few seconds; for master data only. In a preview nothing is remembered,
@@ -172,6 +174,11 @@ class Ctx:
 
     # ── named raw SQL, for measured hot paths ──
 
+    async def ahead(self, *tables: str) -> Connection:
+        """The driver's connection, for a statement that overtakes what is written later, because it looks at no other
+        tables than these (`schema.name`)."""
+        return await self.connection.ahead(*tables)
+
     async def rows(self, shape: type[S], sql: str, *arguments: Any) -> list[S]:
         make = db.maker(shape)
         return [make(row) for row in await self.connection.fetch(sql, *arguments)]
@@ -195,22 +202,48 @@ class Ctx:
         """Insert one row and return its id (made here unless given)."""
         row = self._stamped(table, values)
         sql = db.insert_sql(table, row, many=False)
-        await _write(self.connection.execute(sql, *row.values()), table)
+        await written(self.connection.execute(sql, *row.values()), table.entity)
         return row.get("id", NIL)  # type: ignore[no-any-return]
 
     async def add_many(
         self, table: type[db.Table], rows: Iterable[Mapping[str, Any]], *, skip_conflicts: bool = False
     ) -> int:
         """Insert many rows of the same columns with one statement; returns how many were inserted."""
-        stamped = [self._stamped(table, dict(row)) for row in rows]
+        stamped, sql = self._many(table, rows, skip_conflicts)
         if not stamped:
             return 0
+        status = await written(self.connection.execute(sql, stamped), table.entity)
+        return int(status.rsplit(" ", 1)[-1])
+
+    async def add_later(
+        self,
+        table: type[db.Table],
+        rows: Iterable[Mapping[str, Any]],
+        *,
+        skip_conflicts: bool = False,
+        twice: Twice | None = None,
+    ) -> None:
+        """Insert many rows when the unit next needs the database, together with what else is written until then. What a
+        unique key refuses is Conflict, or `twice()`."""
+        stamped, sql = self._many(table, rows, skip_conflicts)
+        if stamped:
+            name = f"{table.table.schema}.{table.table.name}"
+            await self.connection.later(Kept(name, sql, (stamped,), twice or partial(_like_this, table.entity)))
+
+    async def run_later(self, table: str, sql: str, *arguments: Any, twice: Twice | None = None) -> None:
+        """Run a write of one table (`schema.name`) when the unit next needs the database."""
+        await self.connection.later(Kept(table, sql, arguments, twice or partial(_like_this, table)))
+
+    def _many(
+        self, table: type[db.Table], rows: Iterable[Mapping[str, Any]], skip_conflicts: bool
+    ) -> tuple[list[dict[str, Any]], str]:
+        stamped = [self._stamped(table, dict(row)) for row in rows]
+        if not stamped:
+            return stamped, ""
         first = stamped[0].keys()
         if any(row.keys() != first for row in stamped):
             raise TypeError(f"rows of {table.qualified()} with different columns")
-        sql = db.insert_sql(table, first, many=True, skip_conflicts=skip_conflicts)
-        status: str = await _write(self.connection.execute(sql, stamped), table)
-        return int(status.rsplit(" ", 1)[-1])
+        return stamped, db.insert_sql(table, first, many=True, skip_conflicts=skip_conflicts)
 
     async def change(self, table: type[db.Table], id: UUID, /, **values: Any) -> None:
         """Change the row with this id and count its version up; NotFound when there is none."""
@@ -224,7 +257,7 @@ class Ctx:
                 sets.append("version = version + 1")
             # Table and column names are our own declarations, never input.
             sql = _UPDATES[key] = f"UPDATE {table.qualified()} SET {', '.join(sets)} WHERE id = $1"  # noqa: S608
-        status = await _write(self.connection.execute(sql, id, *values.values()), table)
+        status = await written(self.connection.execute(sql, id, *values.values()), table.entity)
         if status == "UPDATE 0":
             raise NotFound("there is no such {what}", what=table.entity)
 
@@ -272,7 +305,9 @@ class Ctx:
         await self.connection.execute("SAVEPOINT attempt")
         try:
             yield
+            await self.connection.settle()
         except BaseException:
+            self.connection.drop()
             if not self.connection.is_closed():
                 await self.connection.execute("ROLLBACK TO SAVEPOINT attempt; RELEASE SAVEPOINT attempt")
             del self.pending[pending:]
@@ -349,11 +384,12 @@ async def unit(
             if ctx.spoiled is not None:
                 raise ctx.spoiled
             if preview:
+                await ctx.connection.settle()
                 await connection.execute("ROLLBACK")
             else:
                 if ctx.pending:
                     await house.log.write(ctx)
-                await _commit(connection)
+                await _commit(ctx.connection)
         except Again:
             # What was taken elsewhere was taken under the same reference as the winner's: it is theirs now.
             await _roll_back(connection)
@@ -384,9 +420,13 @@ async def switch(
     await ctx.connection.execute(checked + settings_sql(tenant_id, actor, ctx.caller, origins))
 
 
-async def _commit(connection: Connection) -> None:
+def _like_this(entity: str) -> Conflict:
+    return Conflict("there already is a {what} like this", what=entity)
+
+
+async def _commit(line: Line) -> None:
     try:
-        await connection.execute("COMMIT")
+        await line.execute("COMMIT")
     except asyncpg.PostgresError as error:
         raise refusal_of(error) from error
 
@@ -394,26 +434,6 @@ async def _commit(connection: Connection) -> None:
 async def _roll_back(connection: Connection) -> None:
     if not connection.is_closed() and connection.is_in_transaction():
         await connection.execute("ROLLBACK")
-
-
-async def _write(execution: Any, table: type[db.Table]) -> str:
-    try:
-        status: str = await execution
-    except asyncpg.UniqueViolationError as error:
-        raise Conflict(
-            "there already is a {what} like this", what=table.entity, constraint=error.constraint_name or ""
-        ) from error
-    except asyncpg.PostgresError as error:
-        raise refusal_of(error) from error
-    return status
-
-
-def refusal_of(error: asyncpg.PostgresError) -> BaseException:
-    """What the database refuses in our own words (SQLSTATE class `EN`) is a refusal; anything else stays an error."""
-    if error.sqlstate == "EN409":
-        return Conflict(str(error.message), **(msgspec.json.decode(error.detail) if error.detail else {}))
-    found: BaseException = error
-    return found
 
 
 def utc_now() -> datetime:

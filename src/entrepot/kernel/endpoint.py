@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import contextlib
 import re
-from collections.abc import Awaitable, Callable
 from functools import partial
 from typing import TYPE_CHECKING, Any
 from uuid import UUID
@@ -23,7 +22,7 @@ from entrepot.kernel.lists import EXPORT_LIMIT, Listing, read_page
 from entrepot.kernel.preview import Preview, previewed
 from entrepot.kernel.routes import Route
 from entrepot.kernel.sheets import SHEETS
-from entrepot.kernel.together import Answer, Asked, Together
+from entrepot.kernel.together import Alone, Answer, Asked, Prepared, Together, nobody_waits
 from entrepot.kernel.together import Request as Gathered
 from entrepot.pure.errors import Conflict, Denied, Invalid, KeptRefusal, Malformed, NotFound, Refusal, Stale
 from entrepot.pure.money import checker
@@ -193,7 +192,7 @@ class Endpoint:
         fingerprint = idempotency.fingerprint_of(exchange.path, raw) if key else b""
         alone = partial(_tried, partial(self._run, exchange, principal, values, key, fingerprint, preview))
         if self.together is None or preview or (self.route.apart is not None and self.route.apart(values["body"])):
-            answer = await alone()
+            answer = await alone(nobody_waits)
         else:
             asked = Asked(values["body"], Origin(self._actor(principal), exchange.caller))
             group = (principal.tenant_id, entity_of(exchange, principal))
@@ -208,6 +207,7 @@ class Endpoint:
         key: str,
         fingerprint: bytes,
         preview: bool,
+        prepared: Prepared,
     ) -> Answer:
         locks = [idempotency.lock_of(principal.tenant_id, key)] if key else []
         refused: Refusal | None = None
@@ -234,6 +234,7 @@ class Endpoint:
                 status = 200 if preview else self.route.status
                 if key:
                     await idempotency.keep(ctx, key, fingerprint, status, body)
+            prepared()
         if refused is not None:
             raise refused
         return status, [(b"content-type", JSON), *etag(result)], body
@@ -275,11 +276,11 @@ class Endpoint:
         return {"body": body} if self.whole else {name: getattr(body, name) for name in self.fields}
 
 
-async def _tried(run: Callable[[], Awaitable[Answer]]) -> Answer:
+async def _tried(run: Alone, prepared: Prepared) -> Answer:
     """The answer of a unit, tried again when the database made it give way to another that wanted the same rows."""
     for _ in range(RETRIES):
         with contextlib.suppress(*AGAIN):
-            return await run()
+            return await run(prepared)
     raise Conflict("too many people are changing this at once; try again")
 
 

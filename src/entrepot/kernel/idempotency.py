@@ -57,8 +57,9 @@ async def keep(ctx: Ctx, key: str, fingerprint: bytes, status: int, body: bytes)
 
 
 async def keep_many(ctx: Ctx, answers: dict[str, Kept]) -> None:
-    """Remember many answers with one statement."""
-    await ctx.connection.execute(
+    """Remember many answers."""
+    await ctx.run_later(
+        "kernel.idempotency",
         _KEEP,
         list(answers),
         [answer.fingerprint for answer in answers.values()],

@@ -53,7 +53,7 @@ class Log:
         self.source = source
 
     async def write(self, ctx: Ctx) -> None:
-        """All events of the unit with one statement, just before the commit."""
+        """All events of the unit, with what else is still to be written."""
         told = [
             {
                 "id": each.id,
@@ -68,7 +68,7 @@ class Log:
             }
             for each in ctx.pending
         ]
-        await ctx.connection.execute(_INSERT, told, self.source)
+        await ctx.run_later("kernel.event", _INSERT, told, self.source)
 
 
 def envelope(row: Any) -> Envelope:

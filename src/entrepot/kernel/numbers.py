@@ -48,7 +48,8 @@ async def take_many(
         key = (ctx.tenant_id, entity, document_type, year, declared.pattern, declared.padding)
         first, pattern, padding = await ctx.house.counters(ctx.database).take(key, count)
         return await _texts(ctx, Series(pattern, padding), first, count, on, entity)
-    row = await ctx.connection.fetchrow(_TAKE, entity, document_type, year, count)
+    line = await ctx.ahead("kernel.number_series")
+    row = await line.fetchrow(_TAKE, entity, document_type, year, count)
     if row is None:
         await ctx.run(_OPEN, entity, document_type, year, declared.pattern, declared.padding)
         row = await ctx.connection.fetchrow(_TAKE, entity, document_type, year, count)

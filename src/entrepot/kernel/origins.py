@@ -66,17 +66,17 @@ def tenant_sql(tenant_id: UUID) -> str:
 
 def settings_sql(tenant_id: UUID, actor: Actor, caller: Caller, origins: Mapping[str, Origin] = NOBODY_ELSE) -> str:
     """Whose rows are seen from here on, and whose work it is."""
-    return f"{tenant_sql(tenant_id)}; {context_sql(actor, caller, origins)}"
+    context = context_of(actor, caller, origins).replace("'", "''")
+    return f"{tenant_sql(tenant_id)}; SET LOCAL app.context = '{context}'"
 
 
-def context_sql(actor: Actor, caller: Caller, origins: Mapping[str, Origin]) -> str:
-    """What the audit trail writes beside a change. `origins` says it for each reference (an order, say) whose rows are
-    the work of somebody else than the unit's own actor and request."""
+def context_of(actor: Actor, caller: Caller, origins: Mapping[str, Origin]) -> str:
+    """What the audit trail writes beside a change, as JSON. `origins` says it for each reference (an order, say) whose
+    rows are the work of somebody else than the unit's own actor and request."""
     facts: dict[str, Any] = _facts(actor, caller)
     if origins:
         facts["by"] = {reference: _facts(*origin) for reference, origin in origins.items()}
-    context = msgspec.json.encode(facts).decode().replace("'", "''")
-    return f"SET LOCAL app.context = '{context}'"
+    return msgspec.json.encode(facts).decode()
 
 
 def _facts(actor: Actor, caller: Caller) -> dict[str, str]:

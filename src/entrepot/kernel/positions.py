@@ -16,6 +16,7 @@ from typing import Any
 import asyncpg
 
 from entrepot.kernel.database import Connection
+from entrepot.kernel.line import Kept
 
 BATCH = 100
 END = 2**62
@@ -118,17 +119,17 @@ async def read(
         BATCH,
         position.since,
         name,
+        position.now + timedelta(days=2),
     )
     first = rows[0]
     found = [row for row in rows if row["seq"] is not None]
     return found, Seen(first["oldest"], first["own"], len(found) < BATCH, first["parked"])
 
 
-async def save(connection: Connection, name: str, position: Position, handled: int) -> None:
-    """Keep the position; it counts when the transaction commits, together with what the handlers did."""
+def saved(name: str, position: Position, handled: int) -> Kept:
+    """What keeps the position; it counts when the transaction commits, together with what the handlers did."""
     fence = position.fence
-    await connection.execute(
-        _MOVE,
+    arguments = (
         name,
         [asyncpg.Range(low, high) for low, high in position.done],
         fence.seq if fence else None,
@@ -137,6 +138,7 @@ async def save(connection: Connection, name: str, position: Position, handled: i
         position.since,
         handled,
     )
+    return Kept("kernel.subscription", _MOVE, arguments, AssertionError)
 
 
 async def register(connection: Connection, names: Sequence[str], from_start: Sequence[bool]) -> None:
@@ -163,7 +165,8 @@ _LOCK_AND_WAIT = _STATE
 _LOCK = _STATE + " SKIP LOCKED"
 
 # Whether something is parked is asked here and not with the lock: a statement that waited for a lock still sees the
-# other tables as they were before. The upper bound spares a look into the partitions of the months to come.
+# other tables as they were before. The upper bound spares a look into the partitions of the months to come, and
+# planning for them, as it is a value and not an expression.
 _READ = """
 SELECT snap.oldest, snap.own, snap.parked, e.*
 FROM (SELECT pg_snapshot_xmin(pg_current_snapshot())::text::bigint AS oldest,
@@ -174,7 +177,7 @@ LEFT JOIN LATERAL (
         SELECT seq, tenant_id, id, name, version, subject, entity_id, at, source, actor, correlation, causation,
                data::text AS data
         FROM kernel.event WHERE seq >= h.low AND seq < h.high AND name = ANY($3::text[])
-             AND at >= $5 AND at < now() + interval '2 days'
+             AND at >= $5 AND at < $7
         ORDER BY seq LIMIT $4
     ) r ORDER BY r.seq LIMIT $4
 ) e ON true

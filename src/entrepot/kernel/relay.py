@@ -30,7 +30,7 @@ if TYPE_CHECKING:
     from entrepot.kernel.house import House
 
 POLL = 1.0
-PACE = 0.006
+PACE = 0.003
 # What says nothing about the event: the whole batch is tried again. So is everything on a connection that broke.
 TRANSIENT = (
     asyncpg.DeadlockDetectedError,
@@ -208,7 +208,6 @@ class Relay:
         waker.set()
         while not self._stopping.is_set():
             await waker.wait()
-            waker.clear()
             try:
                 # A batch that was not full has left nothing: what came since has set the waker again.
                 while not self._stopping.is_set() and await self.step(database, reaction) >= BATCH:
@@ -250,7 +249,7 @@ class Relay:
             await connection.execute("BEGIN; SET LOCAL ROLE entrepot_system")
             try:
                 handled, told = await self._read_and_handle(ctx, reaction, wait, careful)
-                await connection.execute("COMMIT")
+                await ctx.connection.execute("COMMIT")
             except BaseException:
                 if not connection.is_closed() and connection.is_in_transaction():
                     await connection.execute("ROLLBACK")
@@ -263,6 +262,10 @@ class Relay:
     async def _read_and_handle(self, ctx: Ctx, reaction: Reaction, wait: bool, careful: bool) -> tuple[int, set[str]]:
         connection = ctx.connection
         position = await positions.lock(connection, reaction.name, wait=wait)
+        # What was committed until now is read now; who rings from here on rings for what may be missed.
+        waker = self._wakers.get(ctx.database.name, {}).get(reaction.name)
+        if waker is not None:
+            waker.clear()
         if position is None:
             return 0, set()
         source = None if reaction.forward is None else self.house.name
@@ -279,7 +282,7 @@ class Relay:
             told |= await self._retry(ctx, reaction, due)
         position.finish((row["seq"], row["seq"] + 1) for row in rows)
         if position.settle(seen) or rows:
-            await positions.save(connection, reaction.name, position, len(rows))
+            await connection.later(positions.saved(reaction.name, position, len(rows)))
         return len(rows) + len(due), told
 
     async def _deliver(

@@ -13,7 +13,7 @@ from uuid import UUID
 import asyncpg
 import msgspec
 
-from entrepot.kernel.ctx import Ctx
+from entrepot.kernel.ctx import Again, Ctx, Twice
 from entrepot.pure.errors import Conflict, Denied, Invalid, NotFound
 from entrepot.pure.events import Event, event
 from entrepot.pure.ids import new_id
@@ -125,18 +125,22 @@ async def begin(
     status: str | None = None,
     *,
     move: str | None = None,
+    twice: Twice = Again,
 ) -> None:
-    """Enter new entities, all in the same first status, with one statement."""
+    """Enter new entities, all in the same first status; written when the unit next needs the database."""
     first = str(status or machine.initial)
     limit = machine.deadlines.get(machine.states(first))
     actors = [ctx.origin(id).actor for id in ids]
-    await ctx.run(
-        _BEGIN,
-        list(ids),
+    known = list(ids)
+    until = ctx.now + limit if limit else None
+    await ctx.run_later("kernel.status", _ENTER, known, machine.entity, first, ctx.now, until, twice=twice)
+    await ctx.run_later(
+        "kernel.status_history",
+        _RECORD,
+        known,
         machine.entity,
         first,
         ctx.now,
-        ctx.now + limit if limit else None,
         move,
         [actor.id for actor in actors],
         [actor.name for actor in actors],
@@ -396,14 +400,14 @@ async def escalate_holds(ctx: Ctx) -> list[UUID]:
     return [each.hold_id for each in found]
 
 
-_BEGIN = """
-WITH entered AS (
-    INSERT INTO kernel.status (entity_type, entity_id, status, since, deadline)
-    SELECT $2, id, $3, $4, $5::timestamptz FROM unnest($1::uuid[]) AS id
-)
-INSERT INTO kernel.status_history (entity_type, entity_id, to_status, move, at, actor, actor_name)
-SELECT $2, u.id, $3, $6, $4, u.actor, u.actor_name
-FROM unnest($1::uuid[], $7::uuid[], $8::text[]) AS u(id, actor, actor_name)
+_ENTER = """
+INSERT INTO kernel.status (entity_type, entity_id, status, since, deadline)
+SELECT $2, id, $3, $4, $5::timestamptz FROM unnest($1::uuid[]) AS id
+"""
+_RECORD = """
+INSERT INTO kernel.status_history (entity_type, entity_id, to_status, at, move, actor, actor_name)
+SELECT $2, u.id, $3, $4, $5, u.actor, u.actor_name
+FROM unnest($1::uuid[], $6::uuid[], $7::text[]) AS u(id, actor, actor_name)
 """
 _FOLLOW = """
 WITH moved AS (

@@ -1,5 +1,5 @@
-"""Requests of one moment done together: while a transaction is under way those who come wait, and the next one does the
-work of them all with the statements of one.
+"""Requests of one moment done together: while a transaction is prepared those who come wait, and the next one does the
+work of many with the statements of one. It is prepared while the database writes the one before.
 
 Who comes alone runs alone, at once and by the plain command. Each request keeps its own answer, its own refusal, its own
 idempotency key and its own name in the audit trail. What cannot be done together, for whatever reason, is done one by
@@ -12,6 +12,7 @@ import contextlib
 import enum
 from collections import deque
 from collections.abc import Awaitable, Callable, Sequence
+from functools import partial
 from typing import TYPE_CHECKING, Any, Generic, TypeVar
 from uuid import UUID
 
@@ -29,9 +30,10 @@ if TYPE_CHECKING:
 B = TypeVar("B")
 Answer = tuple[int, Headers, bytes]
 Group = tuple[UUID, UUID]  # tenant and business entity
+Prepared = Callable[[], None]  # says that all that is left of a transaction is the database's work
+Alone = Callable[[Prepared], Awaitable[Answer]]
 MOST = 64  # requests in one transaction
-AT_ONCE = 2  # transactions of one business entity under way: the database works on one, this process on the other
-PATIENCE = 5  # milliseconds for which a crowd as large as the last one is waited for
+CROWDS = 2  # who is here makes so many crowds: the database writes one while this process prepares the other
 
 logger = structlog.get_logger("entrepot.together")
 
@@ -71,23 +73,32 @@ class Request:
 
 
 class _Crowd:
-    """Who asks for one business entity: how many transactions are under way, who waits for the next, and how many
-    went along with the last."""
+    """Who asks for one business entity: whether a transaction is being prepared, who waits for the next, and how many
+    requests are under way."""
 
-    __slots__ = ("last", "running", "waiting")
+    __slots__ = ("preparing", "under_way", "waiting")
 
     def __init__(self) -> None:
         self.waiting: deque[Request] = deque()
-        self.running = 0
-        self.last = 1
+        self.preparing = False
+        self.under_way = 0
 
-    async def gather(self) -> None:
-        """Under load the requests of a few milliseconds make one transaction instead of many small ones. Who came alone
-        last time comes alone again, and waits for nobody."""
-        for _ in range(PATIENCE):
-            if len(self.waiting) + 1 >= self.last:
-                return
-            await asyncio.sleep(0.001)
+    def joined(self, mine: Request) -> list[Request]:
+        """Who goes along now: a share of all who are here, so that crowds become alike and not one large, one small. A
+        key goes along once: its second request waits for the answer of the first."""
+        most = min(MOST, -(-(self.under_way + len(self.waiting) + 1) // CROWDS))
+        batch, keys, later = [mine], {mine.key} - {""}, []
+        while self.waiting and len(batch) < most:
+            request = self.waiting.popleft()
+            if request.turn.done():
+                continue
+            if request.key in keys:
+                later.append(request)
+            else:
+                batch.append(request)
+                keys |= {request.key} - {""}
+        self.waiting.extendleft(reversed(later))
+        return batch
 
 
 class Together:
@@ -99,49 +110,44 @@ class Together:
         self.status = status
         self._crowds: dict[Group, _Crowd] = {}
 
-    async def answer(self, group: Group, mine: Request, alone: Callable[[], Awaitable[Answer]]) -> Answer:
+    async def answer(self, group: Group, mine: Request, alone: Alone) -> Answer:
         """The answer to this request, whoever did the work. `alone` is how it is done by itself."""
         crowd = self._crowds.get(group)
         if crowd is None:
             crowd = self._crowds[group] = _Crowd()
-        if crowd.running < AT_ONCE:
-            crowd.running += 1
+        if not crowd.preparing:
+            crowd.preparing = True
         else:
             crowd.waiting.append(mine)
             try:
                 told = await mine.turn
             except asyncio.CancelledError:
                 if mine.turn.done() and not mine.turn.cancelled() and mine.turn.result() is _Turn.LEAD:
-                    self._pass_on(group, crowd)
+                    _pass_on(crowd)
+                    self._let_go(group, crowd)
                 raise
             if told is _Turn.ALONE:
-                return await alone()
+                return await alone(nobody_waits)
             if not isinstance(told, _Turn):
                 return told
+        batch = crowd.joined(mine)
+        crowd.under_way += len(batch)
+        prepared = _Once(partial(_pass_on, crowd))
         try:
-            await crowd.gather()
-            batch = _joined(crowd.waiting, mine)
-            crowd.last = len(batch)
-            if len(batch) == 1:
-                return await alone()
-            return await self._lead(group, batch, alone)
+            return await (alone(prepared) if len(batch) == 1 else self._lead(group, batch, alone, prepared))
         finally:
-            self._pass_on(group, crowd)
+            crowd.under_way -= len(batch)
+            prepared()
+            self._let_go(group, crowd)
 
-    def _pass_on(self, group: Group, crowd: _Crowd) -> None:
-        while crowd.waiting:
-            following = crowd.waiting.popleft()
-            if not following.turn.done():
-                following.tell(_Turn.LEAD)
-                return
-        crowd.running -= 1
-        if not crowd.running:
-            del self._crowds[group]
+    def _let_go(self, group: Group, crowd: _Crowd) -> None:
+        if not crowd.preparing and not crowd.under_way:
+            self._crowds.pop(group, None)
 
-    async def _lead(self, group: Group, batch: list[Request], alone: Callable[[], Awaitable[Answer]]) -> Answer:
+    async def _lead(self, group: Group, batch: list[Request], alone: Alone, prepared: Prepared) -> Answer:
         others = batch[1:]
         try:
-            answers = await self._tried(group, batch)
+            answers = await self._tried(group, batch, prepared)
         except GONE as error:
             # Nobody knows whether it was committed, so nobody may do it once more on their own account.
             for other in others:
@@ -155,19 +161,19 @@ class Together:
             logger.info("together.apart", requests=len(batch), error=repr(error))
             for other in others:
                 other.tell(_Turn.ALONE)
-            return await alone()
+            return await alone(prepared)
         for other, answer in zip(others, answers[1:], strict=True):
             other.tell(answer)
         if isinstance(answers[0], Refusal):
             raise answers[0]
         return answers[0]
 
-    async def _tried(self, group: Group, batch: list[Request]) -> list[Answer | Refusal]:
+    async def _tried(self, group: Group, batch: list[Request], prepared: Prepared) -> list[Answer | Refusal]:
         with contextlib.suppress(*AGAIN):
-            return await self._run(group, batch)
-        return await self._run(group, batch)
+            return await self._run(group, batch, prepared)
+        return await self._run(group, batch, prepared)
 
-    async def _run(self, group: Group, batch: list[Request]) -> list[Answer | Refusal]:
+    async def _run(self, group: Group, batch: list[Request], prepared: Prepared) -> list[Answer | Refusal]:
         tenant_id, entity_id = group
         locks = [request.lock for request in batch if request.lock is not None]
         answers: dict[int, Answer | Refusal] = {}
@@ -195,20 +201,32 @@ class Together:
                     earned[batch[at].key] = idempotency.Kept(batch[at].fingerprint, self.status, body)
             if earned:
                 await idempotency.keep_many(ctx, earned)
+            prepared()
         return [answers[at] for at in range(len(batch))]
 
 
-def _joined(waiting: deque[Request], mine: Request) -> list[Request]:
-    """Who goes along now. A key goes along once: its second request waits for the answer of the first."""
-    batch, keys, later = [mine], {mine.key} - {""}, []
-    while waiting and len(batch) < MOST:
-        request = waiting.popleft()
-        if request.turn.done():
-            continue
-        if request.key in keys:
-            later.append(request)
-        else:
-            batch.append(request)
-            keys |= {request.key} - {""}
-    waiting.extendleft(reversed(later))
-    return batch
+def _pass_on(crowd: _Crowd) -> None:
+    while crowd.waiting:
+        following = crowd.waiting.popleft()
+        if not following.turn.done():
+            following.tell(_Turn.LEAD)
+            return
+    crowd.preparing = False
+
+
+class _Once:
+    """Calls once, however often it is called."""
+
+    __slots__ = ("call",)
+
+    def __init__(self, call: Callable[[], object]) -> None:
+        self.call: Callable[[], object] | None = call
+
+    def __call__(self) -> None:
+        call, self.call = self.call, None
+        if call is not None:
+            call()
+
+
+def nobody_waits() -> None:
+    """The end of a preparation that nobody waits for."""

@@ -10,7 +10,7 @@ import msgspec
 
 from entrepot.kernel.commands import command
 from entrepot.kernel.ctx import Ctx
-from entrepot.kernel.db import extended, view
+from entrepot.kernel.db import extended, maker, view
 from entrepot.kernel.lists import Listing
 from entrepot.modules.catalog.contract import ProductKind, ShelfCard, VariantCard
 from entrepot.modules.catalog.rules import ProductState
@@ -120,7 +120,9 @@ async def get_product_by_sku(ctx: Ctx, sku: str) -> ProductShown:
 
 
 async def variants(ctx: Ctx, skus: list[str], ids: list[UUID]) -> list[VariantCard]:
-    return await ctx.rows(VariantCard, _CARDS, skus, ids)
+    line = await ctx.ahead("catalog.variant", "catalog.product")
+    make = maker(VariantCard)
+    return [make(row) for row in await line.fetch(_CARDS, skus, ids)]
 
 
 async def shelf(ctx: Ctx) -> list[ShelfCard]:

@@ -36,12 +36,14 @@ class Cost(msgspec.Struct, frozen=True):
 
 class Take(msgspec.Struct, frozen=True):
     """Goods that leave for one reference. `forced` takes them even when they are not there (a sale that has
-    happened already), which opens a shortage for a person to resolve. `at` is when they left, now unless given."""
+    happened already), which opens a shortage for a person to resolve. `at` is when they left, now unless given.
+    `first` says that nothing can have left for it before: its own row is made in the same transaction."""
 
     reference: UUID
     wants: list[Want]
     forced: bool = False
     at: datetime | None = None
+    first: bool = False
 
 
 class Taken(msgspec.Struct, frozen=True):

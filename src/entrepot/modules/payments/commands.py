@@ -17,7 +17,7 @@ LOOKED_BACK = timedelta(days=7)
 
 async def take(ctx: Ctx, batch: UUID, tenders: list[Tender]) -> None:
     """Record money taken at tills. Who sells tells the sale, with its payments, to the ledger; so nothing is told here."""
-    await ctx.add_many(
+    await ctx.add_later(
         Payment,
         [
             {

@@ -6,7 +6,7 @@ from calendar import monthrange
 from collections.abc import Sequence
 from datetime import date
 from decimal import Decimal
-from typing import Any
+from typing import Any, NamedTuple
 from uuid import UUID
 
 from entrepot.kernel import numbers, status
@@ -36,7 +36,7 @@ async def create_entry(
     total = rules.must_balance(lines)
     if not description.strip():
         raise Invalid.field("description", "this field is required")
-    await _accounts(ctx, lines)
+    _accounts(await _look(ctx, [], lines), lines)
     entity = await ctx.of(Identity).entity(ctx.entity_id)
     entry_id = await ctx.add(
         JournalEntry,
@@ -75,7 +75,7 @@ async def post_entry(ctx: Ctx, entry_id: UUID, reason: str | None = None) -> Non
         reference_type=head.reference_type,
         reference_id=head.reference_id,
     )
-    await _post(ctx, [(entry_id, draft)], drafted=True)
+    await _post(ctx, [(entry_id, draft)], await _look(ctx, [draft], lines), drafted=True)
 
 
 @command(needs="journal.post")
@@ -99,7 +99,7 @@ async def void_entry(ctx: Ctx, entry_id: UUID, reason: str, date: date | None = 
         reference_type=head.reference_type,
         reference_id=head.reference_id,
     )
-    await _post(ctx, [(reversal_id, draft)], reverses=entry_id)
+    await _post(ctx, [(reversal_id, draft)], await _look(ctx, [draft], draft.lines), reverses=entry_id)
     await ctx.change(JournalEntry, entry_id, status="voided", voided_by_id=reversal_id, void_reason=reason)
     ctx.emit(EntryVoided(entry_id=entry_id, reversal_id=reversal_id, reason=reason))
 
@@ -108,29 +108,58 @@ async def post_many(ctx: Ctx, drafts: Sequence[Draft]) -> int:
     """Post entries that events caused; what was posted before (by its source key) is left out. Returns how many."""
     if not drafts:
         return 0
-    known = {
-        row["source_key"]
-        for row in await ctx.connection.fetch(
-            _KNOWN,
-            [draft.source_key for draft in drafts if draft.source_key],
-        )
-    }
-    fresh = [draft for draft in drafts if draft.lines and draft.source_key not in known]
+    books = await _look(ctx, drafts, [line for draft in drafts for line in draft.lines])
+    fresh = [draft for draft in drafts if draft.lines and draft.source_key not in books.posted]
     for draft in fresh:
         rules.must_balance(draft.lines)
     if fresh:
         identified = [(new_id(), draft) for draft in fresh]
-        await _post(ctx, identified)
+        await _post(ctx, identified, books)
         await status.begin(ctx, rules.ENTRY, [entry_id for entry_id, _ in identified], "posted", move="post")
     return len(fresh)
 
 
+class Books(NamedTuple):
+    """What posting must know of the books: which entries were posted before, by source key; the accounts by code; the
+    state of the periods."""
+
+    posted: set[str]
+    accounts: dict[str, Any]
+    periods: dict[tuple[UUID, str], str]
+
+
+async def _look(ctx: Ctx, drafts: Sequence[Draft], lines: Sequence[DraftLine]) -> Books:
+    months = sorted({(draft.entity_id, _month(draft.date)) for draft in drafts})
+    books = Books(set(), {}, {})
+    connection = await ctx.ahead("accounting.journal_entry", "accounting.account", "accounting.period")
+    for row in await connection.fetch(
+        _LOOK,
+        [draft.source_key for draft in drafts if draft.source_key],
+        sorted({line.account for line in lines}),
+        [entity for entity, _ in months],
+        [month.year for _, month in months],
+        [month.month for _, month in months],
+    ):
+        if row["what"] == "posted":
+            books.posted.add(row["key"])
+        elif row["what"] == "account":
+            books.accounts[row["key"]] = row
+        else:
+            books.periods[row["id"], row["key"]] = row["state"]
+    return books
+
+
 async def _post(
-    ctx: Ctx, entries: Sequence[tuple[UUID, Draft]], *, drafted: bool = False, reverses: UUID | None = None
+    ctx: Ctx,
+    entries: Sequence[tuple[UUID, Draft]],
+    books: Books,
+    *,
+    drafted: bool = False,
+    reverses: UUID | None = None,
 ) -> None:
     """Write entries, lines and balances. The database itself checks balance and period once more."""
-    accounts = await _accounts(ctx, [line for _, draft in entries for line in draft.lines])
-    await _open_periods(ctx, {(draft.entity_id, draft.date.year, draft.date.month) for _, draft in entries})
+    accounts = _accounts(books, [line for _, draft in entries for line in draft.lines])
+    await _open_periods(ctx, books, {(draft.entity_id, _month(draft.date)) for _, draft in entries})
     numbered: dict[UUID, str] = {}
     series: dict[tuple[UUID, int], list[tuple[UUID, Draft]]] = {}
     for entry_id, draft in entries:
@@ -150,7 +179,7 @@ async def _post(
                 posted_by=ctx.actor.id,
             )
     else:
-        await ctx.add_many(
+        await ctx.add_later(
             JournalEntry,
             [
                 {
@@ -173,7 +202,7 @@ async def _post(
                 for entry_id, draft in entries
             ],
         )
-    await ctx.add_many(
+    await ctx.add_later(
         JournalLine, [row for entry_id, draft in entries for row in _line_rows(entry_id, draft, accounts)]
     )
     await _keep_balances(ctx, entries, accounts)
@@ -212,51 +241,44 @@ def _line_rows(entry_id: UUID, draft: Draft, accounts: dict[str, UUID]) -> list[
     ]
 
 
-async def _accounts(ctx: Ctx, lines: Sequence[DraftLine]) -> dict[str, UUID]:
+def _accounts(books: Books, lines: Sequence[DraftLine]) -> dict[str, UUID]:
     """The accounts by code; refuses what does not exist, is a header or is not active."""
-    codes = sorted({line.account for line in lines})
-    rows = await ctx.connection.fetch(
-        "SELECT code, id, detail, status FROM accounting.account WHERE code = ANY($1)", codes
-    )
-    known = {row["code"]: row for row in rows}
     for at, line in enumerate(lines):
-        row = known.get(line.account)
+        row = books.accounts.get(line.account)
         if row is None:
             raise Invalid.field(f"lines[{at}].account", "there is no account {account}", account=line.account)
         if not row["detail"]:
             raise Invalid.field(
                 f"lines[{at}].account", "{account} is a header and takes no postings", account=line.account
             )
-        if row["status"] != "active":
-            raise Conflict("account {account} is {status}", account=line.account, status=row["status"])
-    return {code: row["id"] for code, row in known.items()}
+        if row["state"] != "active":
+            raise Conflict("account {account} is {status}", account=line.account, status=row["state"])
+    return {code: row["id"] for code, row in books.accounts.items()}
 
 
-async def _open_periods(ctx: Ctx, months: set[tuple[UUID, int, int]]) -> None:
+async def _open_periods(ctx: Ctx, books: Books, months: set[tuple[UUID, date]]) -> None:
     """Periods are there when they are needed; a closed one refuses with Conflict."""
-    wanted = sorted(months)
-    rows = await ctx.connection.fetch(
-        _PERIODS,
-        [entity for entity, _, _ in wanted],
-        [year for _, year, _ in wanted],
-        [month for _, _, month in wanted],
-    )
-    known = {(row["entity_id"], row["year"], row["month"]): row["state"] for row in rows}
-    for key, state in known.items():
-        if state != "open":
-            raise Conflict("the period {period} is closed", period=f"{key[1]}-{key[2]:02d}")
-    missing = [key for key in wanted if key not in known]
+    missing = []
+    for entity, first in sorted(months):
+        state = books.periods.get((entity, f"{first:%Y-%m}"))
+        if state is None:
+            missing.append((entity, first))
+        elif state != "open":
+            raise Conflict("the period {period} is closed", period=f"{first:%Y-%m}")
     if missing:
-        ids = [new_id() for _ in missing]
         await ctx.run(
             _OPEN_PERIOD,
-            ids,
-            [entity for entity, _, _ in missing],
-            [year for _, year, _ in missing],
-            [month for _, _, month in missing],
-            [date(year, month, 1) for _, year, month in missing],
-            [date(year, month, monthrange(year, month)[1]) for _, year, month in missing],
+            [new_id() for _ in missing],
+            [entity for entity, _ in missing],
+            [first.year for _, first in missing],
+            [first.month for _, first in missing],
+            [first for _, first in missing],
+            [first.replace(day=monthrange(first.year, first.month)[1]) for _, first in missing],
         )
+
+
+def _month(day: date) -> date:
+    return day.replace(day=1)
 
 
 async def _keep_balances(ctx: Ctx, entries: Sequence[tuple[UUID, Draft]], accounts: dict[str, UUID]) -> None:
@@ -267,7 +289,8 @@ async def _keep_balances(ctx: Ctx, entries: Sequence[tuple[UUID, Draft]], accoun
             debit, credit = moved.get(key, (Decimal(0), Decimal(0)))
             moved[key] = (debit + line.debit, credit + line.credit)
     keys = sorted(moved)
-    await ctx.run(
+    await ctx.run_later(
+        "accounting.account_balance",
         _BALANCES,
         [new_id() for _ in keys],
         [key[0] for key in keys],
@@ -281,13 +304,15 @@ async def _keep_balances(ctx: Ctx, entries: Sequence[tuple[UUID, Draft]], accoun
 
 
 # Key by key, not `= ANY`: as long as the planner knows of only a few entries it would read all there are.
-_KNOWN = """
-SELECT e.source_key FROM unnest($1::text[]) AS asked,
+_LOOK = """
+SELECT 'posted' AS what, e.source_key AS key, NULL::uuid AS id, NULL::boolean AS detail, NULL AS state
+FROM unnest($1::text[]) AS asked,
 LATERAL (SELECT source_key FROM accounting.journal_entry WHERE source_key = asked LIMIT 1) e
-"""
-_PERIODS = """
-SELECT p.entity_id, p.year, p.month, p.state FROM accounting.period p
-JOIN unnest($1::uuid[], $2::bigint[], $3::bigint[]) AS u(entity_id, year, month)
+UNION ALL
+SELECT 'account', code, id, detail, status FROM accounting.account WHERE code = ANY($2)
+UNION ALL
+SELECT 'period', p.year || '-' || lpad(p.month::text, 2, '0'), p.entity_id, NULL, p.state FROM accounting.period p
+JOIN unnest($3::uuid[], $4::bigint[], $5::bigint[]) AS u(entity_id, year, month)
   ON p.entity_id = u.entity_id AND p.year = u.year AND p.month = u.month
 """
 _OPEN_PERIOD = """

@@ -44,7 +44,7 @@ async def deduct_many(ctx: Ctx, batch: UUID, warehouse_id: UUID, takes: list[Tak
     owner = await owner_of(ctx, warehouse_id)
     levels, thresholds = await _hold_levels(ctx, warehouse_id, takes)
     # Asked after the locks: of two tellings at once the second sees what the first took.
-    before = await _taken_already(ctx, [take.reference for take in takes])
+    before = await _taken_already(ctx, [take.reference for take in takes if not take.first])
     fresh = [take for take in takes if take.reference not in before]
     start = {sku: level.on_hand for sku, level in levels.items()}
     outcomes, issues = rules.give_out(levels, fresh)
@@ -88,7 +88,10 @@ def not_enough(missing: Sequence[Available], wants: Sequence[Want]) -> Conflict:
 
 
 async def _taken_already(ctx: Ctx, references: list[UUID]) -> dict[UUID, Taken]:
-    rows = await ctx.connection.fetch(
+    if not references:
+        return {}
+    line = await ctx.ahead("inventory.stock_ledger")
+    rows = await line.fetch(
         "SELECT reference, sku, -sum(quantity) AS quantity, -sum(value) AS value FROM inventory.stock_ledger "
         "WHERE reference = ANY($1) AND kind IN ('sale', 'return') GROUP BY reference, sku HAVING sum(quantity) < 0",
         references,
@@ -106,7 +109,8 @@ async def _hold_levels(
     skus = sorted({want.sku for take in takes for want in take.wants})
     if any(take.forced for take in takes):
         await ctx.run(_MAKE_LEVELS, warehouse_id, skus, [new_id() for _ in skus], ctx.now)
-    rows = await ctx.connection.fetch(_HOLD, warehouse_id, skus)
+    line = await ctx.ahead("inventory.stock_level")
+    rows = await line.fetch(_HOLD, warehouse_id, skus)
     levels = {
         row["sku"]: rules.Level(row["sku"], row["on_hand"], row["reserved"], row["value"], row["unit_cost"])
         for row in rows
@@ -118,10 +122,12 @@ async def _write_out(
     ctx: Ctx, warehouse_id: UUID, levels: dict[str, rules.Level], issues: Sequence[rules.Issue]
 ) -> None:
     touched = sorted({issue.sku for issue in issues})
-    await ctx.connection.execute(
+    left = [{"sku": sku, "on_hand": levels[sku].on_hand, "value": levels[sku].value} for sku in touched]
+    await ctx.run_later("inventory.stock_level", _LOWER, warehouse_id, left, ctx.now)
+    await ctx.run_later(
+        "inventory.stock_ledger",
         _ISSUE,
         warehouse_id,
-        [{"sku": sku, "on_hand": levels[sku].on_hand, "value": levels[sku].value} for sku in touched],
         [
             {
                 "id": new_id(),
@@ -134,7 +140,6 @@ async def _write_out(
             }
             for issue in issues
         ],
-        ctx.now,
         bool(ctx.house.topology.far),
     )
 
@@ -200,16 +205,16 @@ _MAKE_LEVELS = """
 INSERT INTO inventory.stock_level (id, warehouse_id, sku, updated_at)
 SELECT u.id, $1, u.sku, $4 FROM unnest($2::text[], $3::uuid[]) AS u(sku, id) ON CONFLICT DO NOTHING
 """
+_LOWER = """
+UPDATE inventory.stock_level l SET on_hand = u.on_hand, value = u.value, updated_at = $3
+FROM json_to_recordset($2::json) AS u(sku text, on_hand numeric, value numeric)
+WHERE l.warehouse_id = $1 AND l.sku = u.sku
+"""
 _ISSUE = """
-WITH level AS (
-    UPDATE inventory.stock_level l SET on_hand = u.on_hand, value = u.value, updated_at = $4
-    FROM json_to_recordset($2::json) AS u(sku text, on_hand numeric, value numeric)
-    WHERE l.warehouse_id = $1 AND l.sku = u.sku
-)
 INSERT INTO inventory.stock_ledger (id, at, warehouse_id, sku, quantity, unit_cost, value, kind, reference, actor,
                                     provisional)
-SELECT u.id, u.at, $1, u.sku, u.quantity, round(u.value / u.quantity, 6), u.value, 'sale', u.reference, u.actor, $5
-FROM json_to_recordset($3::json) AS u(id uuid, at timestamptz, sku text, quantity numeric, value numeric,
+SELECT u.id, u.at, $1, u.sku, u.quantity, round(u.value / u.quantity, 6), u.value, 'sale', u.reference, u.actor, $3
+FROM json_to_recordset($2::json) AS u(id uuid, at timestamptz, sku text, quantity numeric, value numeric,
                                       reference uuid, actor uuid)
 """
 # The levels are locked by a statement of their own: the next one then sees what another telling brought back.

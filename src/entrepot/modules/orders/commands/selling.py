@@ -6,6 +6,7 @@ import enum
 from collections.abc import Awaitable, Callable, Sequence
 from datetime import date, datetime
 from decimal import Decimal
+from functools import partial
 from typing import Any
 from uuid import UUID
 
@@ -33,13 +34,14 @@ from entrepot.pure.ids import derived_id, new_id
 
 MOST_LINES = 1000
 SHORT = "a crowd ran short of goods"
+REPEATED = "a sale was sent twice"
 
 
 class Way(enum.Enum):
     """In which order a sale is written, which decides how long the goods are locked and what a refusal costs."""
 
-    ALONE = "lines, goods, money, order: others wait late, and neighbours are told nothing before the goods are there"
-    GOODS_LAST = "everything, then the goods: others wait least; one sale that goes short makes all begin again"
+    ALONE = "goods, money, order: neighbours are told nothing before the goods are there"
+    GOODS_LAST = "money, order, goods: others wait least; one sale that goes short makes all begin again"
     GOODS_FIRST = "goods, then the sales that got theirs: one that goes short costs the others nothing"
 
 
@@ -119,7 +121,11 @@ async def ring_up(
     A sale that is alone in its unit tells inventory with an undo, so that another service gives the goods back at
     once when the unit fails; in a batch they come back when nobody confirms the sale. With `show` a new order is told
     as it would be read back. `ready` is waited for when everything is priced and nothing is locked or written yet."""
-    known = await _known(ctx, [sale.id for sale in sales if sale.pos.client_id is not None])
+    # Hardly ever is a sale sent twice, and the key of its order refuses the second; from then on it is asked before.
+    # Neighbours of another process must not be told of one that is repeated.
+    memory, far = ctx.house.memory, ctx.house.topology.far
+    asked = way is Way.GOODS_FIRST or bool(far) or memory.noted(ctx.tenant_id, REPEATED)
+    known = await _known(ctx, sales) if asked else set()
     outcomes = {sale.id: Outcome(sale.id, repeated=True) for sale in sales if sale.id in known}
     fresh = list({sale.id: sale for sale in sales if sale.id not in known}.values())
     priced = await _priced(ctx, fresh, outcomes) if fresh else []
@@ -129,6 +135,9 @@ async def ring_up(
     for one in sold:
         seen = shown(ctx, one, numbered[one.sale.id]) if show else None
         outcomes[one.sale.id] = Outcome(one.sale.id, shown=seen)
+    if not asked and await _known(ctx, [sale for sale in sales if outcomes[sale.id].refusal is not None]):
+        # What is sold out by now, or costs something else, was not when it was sold.
+        raise _repeated(ctx)
     return [outcomes[sale.id] for sale in sales]
 
 
@@ -149,33 +158,22 @@ async def _priced(ctx: Ctx, sales: Sequence[Sale], outcomes: Outcomes) -> list[R
 
 
 async def _alone(ctx: Ctx, rung: list[Rung], outcomes: Outcomes) -> Sold:
-    # What takes no lock that others wait for comes first; the goods, which they do wait for, come late. Neighbours
-    # are told after that, money last: a refusal leaves nothing with any of them.
-    await _write_lines(ctx, rung)
+    # Neighbours are told after the goods, money last: a refusal leaves nothing with any of them.
     taken = await _take_goods(ctx, rung, alone=True)
-    sold = _served(rung, taken, outcomes)
-    await _take_money(ctx, sold)
-    return sold, await _write_orders(ctx, sold)
+    return await _write(ctx, _served(rung, taken, outcomes))
 
 
 async def _goods_last(ctx: Ctx, rung: list[Rung], outcomes: Outcomes) -> Sold:
-    await _write_lines(ctx, rung)
-    await _take_money(ctx, rung)
-    numbered = await _write_orders(ctx, rung)
+    written = await _write(ctx, rung)
     taken = await _take_goods(ctx, rung)
     if len(_served(rung, taken, outcomes)) < len(rung):
         ctx.house.memory.note(ctx.tenant_id, SHORT)
         raise Again
-    return rung, numbered
+    return written
 
 
 async def _goods_first(ctx: Ctx, rung: list[Rung], outcomes: Outcomes) -> Sold:
-    sold = _served(rung, await _take_goods(ctx, rung), outcomes)
-    if not sold:
-        return [], {}
-    await _write_lines(ctx, sold)
-    await _take_money(ctx, sold)
-    return sold, await _write_orders(ctx, sold)
+    return await _write(ctx, _served(rung, await _take_goods(ctx, rung), outcomes))
 
 
 _RING_UP = {Way.ALONE: _alone, Way.GOODS_LAST: _goods_last, Way.GOODS_FIRST: _goods_first}
@@ -253,6 +251,7 @@ def _price(shop: Shop, sale: Sale) -> Rung:
 
 
 async def _take_goods(ctx: Ctx, rung: Sequence[Rung], *, alone: bool = False) -> dict[UUID, Taken]:
+    far = bool(ctx.house.topology.far)
     by_warehouse: dict[UUID, list[Take]] = {}
     for one in rung:
         wants = [
@@ -260,12 +259,12 @@ async def _take_goods(ctx: Ctx, rung: Sequence[Rung], *, alone: bool = False) ->
         ]
         if wants:
             by_warehouse.setdefault(one.warehouse_id, []).append(
-                Take(one.sale.id, wants, one.sale.forced, one.sale.placed_at)
+                Take(one.sale.id, wants, one.sale.forced, one.sale.placed_at, first=not far)
             )
     taken: dict[UUID, Taken] = {}
     for warehouse_id in sorted(by_warehouse):
         takes = by_warehouse[warehouse_id]
-        if alone:
+        if alone and far:
             costs = await ctx.of(Inventory).deduct(takes[0].reference, warehouse_id, takes[0].wants)
             taken[takes[0].reference] = Taken(takes[0].reference, costs)
         else:
@@ -305,12 +304,21 @@ async def _take_money(ctx: Ctx, sold: Sequence[Rung]) -> None:
     await ctx.of(Payments).take(sold[0].sale.id, tenders)
 
 
-async def _write_lines(ctx: Ctx, sold: Sequence[Rung]) -> None:
-    rows = [row for one in sold for row in line_rows(one)]
-    if await ctx.add_many(OrderLine, rows, skip_conflicts=True) != len(rows):
-        # The same client id was sent twice at once and the other has won; run again and find their order.
-        raise Again
-    await status.begin(ctx, rules.ORDER, [one.sale.id for one in sold], OrderState.completed, move="sell")
+async def _write(ctx: Ctx, sold: list[Rung]) -> Sold:
+    if not sold:
+        return [], {}
+    twice = partial(_repeated, ctx)
+    ids = [one.sale.id for one in sold]
+    await ctx.add_later(OrderLine, [row for one in sold for row in line_rows(one)], twice=twice)
+    await status.begin(ctx, rules.ORDER, ids, OrderState.completed, move="sell", twice=twice)
+    await _take_money(ctx, sold)
+    return sold, await _write_orders(ctx, sold)
+
+
+def _repeated(ctx: Ctx) -> Again:
+    """The same client id was sent before; run again and find that order."""
+    ctx.house.memory.note(ctx.tenant_id, REPEATED)
+    return Again()
 
 
 async def _write_orders(ctx: Ctx, sold: Sequence[Rung]) -> dict[UUID, str]:
@@ -323,14 +331,18 @@ async def _write_orders(ctx: Ctx, sold: Sequence[Rung]) -> dict[UUID, str]:
         these = by_year[year]
         taken = await numbers.take_many(ctx, "order", len(these), on=these[0].sale.placed_at.astimezone(zone).date())
         numbered.update({one.sale.id: number for one, number in zip(these, taken, strict=True)})
-    await ctx.add_many(Order, [order_row(ctx, one, numbered[one.sale.id]) for one in sold])
+    rows = [order_row(ctx, one, numbered[one.sale.id]) for one in sold]
+    await ctx.add_later(Order, rows, twice=partial(_repeated, ctx))
     for one in sold:
         ctx.emit(completed(ctx, one, numbered[one.sale.id]))
     return numbered
 
 
-async def _known(ctx: Ctx, ids: list[UUID]) -> set[UUID]:
+async def _known(ctx: Ctx, sales: Sequence[Sale]) -> set[UUID]:
+    """Which of these were sold before, as the ids of their clients tell."""
+    ids = [sale.id for sale in sales if sale.pos.client_id is not None]
     if not ids:
         return set()
-    rows = await ctx.connection.fetch("SELECT id FROM orders.sales_order WHERE id = ANY($1)", ids)
+    line = await ctx.ahead("orders.sales_order")
+    rows = await line.fetch("SELECT id FROM orders.sales_order WHERE id = ANY($1)", ids)
     return {row["id"] for row in rows}
