@@ -24,7 +24,9 @@ from entrepot.kernel.origins import (
     Actor,
     Caller,
     Origin,
+    Origins,
     begin_sql,
+    by_reference,
     context_of,
     settings_sql,
 )
@@ -103,7 +105,7 @@ class Ctx:
         self.locale = locale or actor.locale
         self.preview = preview
         self.pending: list[Pending] = []
-        self.origins: Mapping[str, Origin] = NOBODY_ELSE
+        self.origins: Origins = NOBODY_ELSE
         self._now: datetime | None = None
         self._spoiled: Refusal | None = None
         self._far: list[tuple[type[Facade], str, UUID]] = []
@@ -128,7 +130,7 @@ class Ctx:
     def origin(self, reference: UUID | str) -> Origin:
         """Whose work it is what concerns this reference: the unit's own, unless it acts for several at once."""
         if self.origins:
-            found = self.origins.get(str(reference))
+            found = self.origins.get(reference) or self.origins.get(str(reference))
             if found is not None:
                 return found
         return Origin(self.actor, self.caller)
@@ -137,7 +139,7 @@ class Ctx:
         """From here on what concerns one of these references is the work of its own origin: the audit trail, the status
         history and the events say so."""
         await self.connection.settle()
-        self.origins = {str(reference): origin for reference, origin in origins.items()}
+        self.origins = by_reference(origins)
         self.connection.context(context_of(self.actor, self.caller, self.origins))
 
     async def recall(self, key: Any, ask: Callable[[], Awaitable[S]]) -> S:
@@ -268,13 +270,9 @@ class Ctx:
             raise NotFound("there is no such {what}", what=table.entity)
 
     def _stamped(self, table: type[db.Table], values: dict[str, Any]) -> dict[str, Any]:
-        columns = table.table.c
-        if "id" in columns and "id" not in values:
-            values["id"] = new_id()
-        if "created_at" in columns:
-            values.setdefault("created_at", self.now)
-        if "updated_at" in columns:
-            values.setdefault("updated_at", self.now)
+        for name in table.stamps:
+            if name not in values:
+                values[name] = new_id() if name == "id" else self.now
         return values
 
     # ── telling and asking others ──
@@ -355,10 +353,12 @@ async def unit(
     read_only: bool = False,
     locks: Sequence[int] = (),
     database: Database | None = None,
+    hot: bool = False,
 ) -> AsyncIterator[Ctx]:
     """One request, message or job: one tenant, one transaction. Commits at the end, or leaves nothing behind.
 
-    The database is the tenant's; only the directory of tenants names another."""
+    The database is the tenant's; only the directory of tenants names another. What is `hot` runs the same few statements
+    all day, each found by a key whatever the key is: planning them anew for each would cost as much as running them."""
     database = database or house.databases.of(tenant_id)
     async with database.connection() as connection:
         ctx = Ctx(
@@ -373,6 +373,8 @@ async def unit(
             preview=preview,
         )
         begin = begin_sql(tenant_id, actor, ctx.caller, read_only=read_only)
+        if hot:
+            begin += "; SET LOCAL plan_cache_mode = force_generic_plan"
         if preview:
             begin += "; SET LOCAL app.preview = 'on'"
         # In the order of their numbers, so that no two units wait for each other.
@@ -407,7 +409,7 @@ async def switch(
     tenant_id: UUID,
     actor: Actor = SYSTEM,
     caller: Caller | None = None,
-    origins: Mapping[str, Origin] = NOBODY_ELSE,
+    origins: Origins = NOBODY_ELSE,
 ) -> None:
     """Let a unit of the house itself (relay, jobs) go on as another tenant of the same database."""
     ctx.tenant_id = tenant_id

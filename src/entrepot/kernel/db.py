@@ -123,6 +123,7 @@ class Table:
     masked: ClassVar[tuple[str, ...]] = ()
     system: ClassVar[bool] = False
     constraints: ClassVar[tuple[Any, ...]] = ()
+    stamps: ClassVar[tuple[str, ...]] = ()  # what a new row gets of itself
 
     def __init_subclass__(
         cls,
@@ -165,6 +166,7 @@ class Table:
             schema=schema,
             info={"class": cls, "fillfactor": fillfactor},
         )
+        cls.stamps = tuple(name for name in ("id", "created_at", "updated_at") if name in columns)
         TABLES.append(cls)
 
     @classmethod

@@ -211,7 +211,8 @@ class Endpoint:
     ) -> Answer:
         locks = [idempotency.lock_of(principal.tenant_id, key)] if key else []
         refused: Refusal | None = None
-        async with self._unit(exchange, principal, preview=preview, locks=locks) as ctx:
+        hot = self.together is not None
+        async with self._unit(exchange, principal, preview=preview, locks=locks, hot=hot) as ctx:
             if key:
                 kept = await idempotency.kept(ctx, key, fingerprint)
                 if kept is not None:

@@ -38,7 +38,7 @@ _INSERT = """
 INSERT INTO kernel.event (id, name, version, subject, entity_id, source, actor, correlation, causation, data)
 SELECT id, name, version, subject, entity_id, $2, actor, correlation, causation, data FROM json_to_recordset($1::json)
 AS told(id uuid, name text, version smallint, subject text, entity_id uuid, actor uuid, correlation text, causation text,
-        data jsonb)
+        data json)
 """
 
 ENVELOPE_COLUMNS = (

@@ -49,7 +49,17 @@ class Origin(NamedTuple):
     caller: Caller
 
 
-NOBODY_ELSE: Mapping[str, Origin] = MappingProxyType({})
+# By reference as it is spelt, and where that pays also as it is.
+Origins = Mapping[UUID | str, Origin]
+NOBODY_ELSE: Origins = MappingProxyType({})
+
+
+def by_reference(origins: Mapping[UUID, Origin]) -> Origins:
+    """The origins, to be found by a reference and by its spelling."""
+    found: dict[UUID | str, Origin] = {}
+    for reference, origin in origins.items():
+        found[reference] = found[str(reference)] = origin
+    return found
 
 
 def begin_sql(tenant_id: UUID, actor: Actor, caller: Caller, *, read_only: bool = False) -> str:
@@ -64,18 +74,18 @@ def tenant_sql(tenant_id: UUID) -> str:
     return f"SET LOCAL app.tenant = '{UUID(int=tenant_id.int)}'"
 
 
-def settings_sql(tenant_id: UUID, actor: Actor, caller: Caller, origins: Mapping[str, Origin] = NOBODY_ELSE) -> str:
+def settings_sql(tenant_id: UUID, actor: Actor, caller: Caller, origins: Origins = NOBODY_ELSE) -> str:
     """Whose rows are seen from here on, and whose work it is."""
     context = context_of(actor, caller, origins).replace("'", "''")
     return f"{tenant_sql(tenant_id)}; SET LOCAL app.context = '{context}'"
 
 
-def context_of(actor: Actor, caller: Caller, origins: Mapping[str, Origin]) -> str:
+def context_of(actor: Actor, caller: Caller, origins: Origins) -> str:
     """What the audit trail writes beside a change, as JSON. `origins` says it for each reference (an order, say) whose
     rows are the work of somebody else than the unit's own actor and request."""
     facts: dict[str, Any] = _facts(actor, caller)
     if origins:
-        facts["by"] = {reference: _facts(*origin) for reference, origin in origins.items()}
+        facts["by"] = {spelt: _facts(*origin) for spelt, origin in origins.items() if isinstance(spelt, str)}
     return msgspec.json.encode(facts).decode()
 
 

@@ -23,6 +23,7 @@ from entrepot.kernel.ctx import NIL, SYSTEM, Caller, Ctx, Origin, switch
 from entrepot.kernel.database import Connection, Database
 from entrepot.kernel.log import Bell
 from entrepot.kernel.logs import about
+from entrepot.kernel.origins import Origins
 from entrepot.kernel.positions import BATCH
 from entrepot.pure.events import Event
 
@@ -393,7 +394,7 @@ async def _nobody(_ctx: Ctx, _events: Any) -> None:
     """The handler of a forwarding subscription, which has none."""
 
 
-def _origins(rows: Sequence[Any]) -> dict[str, Origin]:
+def _origins(rows: Sequence[Any]) -> Origins:
     """What the work of a batch is done for, so that each effect names its own cause and not the first of the batch."""
     return {row["subject"]: Origin(SYSTEM, _caller(row)) for row in rows}
 

@@ -131,20 +131,10 @@ async def begin(
     first = str(status or machine.initial)
     limit = machine.deadlines.get(machine.states(first))
     actors = [ctx.origin(id).actor for id in ids]
-    known = list(ids)
+    rows = [{"id": id, "actor": by.id, "actor_name": by.name} for id, by in zip(ids, actors, strict=True)]
     until = ctx.now + limit if limit else None
-    await ctx.run_later("kernel.status", _ENTER, known, machine.entity, first, ctx.now, until, twice=twice)
-    await ctx.run_later(
-        "kernel.status_history",
-        _RECORD,
-        known,
-        machine.entity,
-        first,
-        ctx.now,
-        move,
-        [actor.id for actor in actors],
-        [actor.name for actor in actors],
-    )
+    await ctx.run_later("kernel.status", _ENTER, rows, machine.entity, first, ctx.now, until, twice=twice)
+    await ctx.run_later("kernel.status_history", _RECORD, rows, machine.entity, first, ctx.now, move)
 
 
 async def follow(
@@ -402,12 +392,12 @@ async def escalate_holds(ctx: Ctx) -> list[UUID]:
 
 _ENTER = """
 INSERT INTO kernel.status (entity_type, entity_id, status, since, deadline)
-SELECT $2, id, $3, $4, $5::timestamptz FROM unnest($1::uuid[]) AS id
+SELECT $2, u.id, $3, $4, $5::timestamptz FROM json_to_recordset($1::json) AS u(id uuid)
 """
 _RECORD = """
 INSERT INTO kernel.status_history (entity_type, entity_id, to_status, at, move, actor, actor_name)
 SELECT $2, u.id, $3, $4, $5, u.actor, u.actor_name
-FROM unnest($1::uuid[], $6::uuid[], $7::text[]) AS u(id, actor, actor_name)
+FROM json_to_recordset($1::json) AS u(id uuid, actor uuid, actor_name text)
 """
 _FOLLOW = """
 WITH moved AS (

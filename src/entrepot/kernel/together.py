@@ -177,7 +177,7 @@ class Together:
         tenant_id, entity_id = group
         locks = [request.lock for request in batch if request.lock is not None]
         answers: dict[int, Answer | Refusal] = {}
-        async with unit(self.house, tenant_id, SYSTEM, entity_id=entity_id, locks=locks) as ctx:
+        async with unit(self.house, tenant_id, SYSTEM, entity_id=entity_id, locks=locks, hot=True) as ctx:
             known = await idempotency.kept_many(ctx, [request.key for request in batch if request.key])
             fresh = []
             for at, request in enumerate(batch):

@@ -288,19 +288,19 @@ async def _keep_balances(ctx: Ctx, entries: Sequence[tuple[UUID, Draft]], accoun
             key = (draft.entity_id, accounts[line.account], draft.date.year, draft.date.month)
             debit, credit = moved.get(key, (Decimal(0), Decimal(0)))
             moved[key] = (debit + line.debit, credit + line.credit)
-    keys = sorted(moved)
-    await ctx.run_later(
-        "accounting.account_balance",
-        _BALANCES,
-        [new_id() for _ in keys],
-        [key[0] for key in keys],
-        [key[1] for key in keys],
-        [key[2] for key in keys],
-        [key[3] for key in keys],
-        [moved[key][0] for key in keys],
-        [moved[key][1] for key in keys],
-        ctx.now,
-    )
+    rows = [
+        {
+            "id": new_id(),
+            "entity_id": entity,
+            "account_id": account,
+            "year": year,
+            "month": month,
+            "debit": debit,
+            "credit": credit,
+        }
+        for (entity, account, year, month), (debit, credit) in sorted(moved.items())
+    ]
+    await ctx.run_later("accounting.account_balance", _BALANCES, rows, ctx.now)
 
 
 # Key by key, not `= ANY`: as long as the planner knows of only a few entries it would read all there are.
@@ -328,7 +328,8 @@ SELECT 'period', id, 'open', created_at FROM made
 """
 _BALANCES = """
 INSERT INTO accounting.account_balance AS b (id, entity_id, account_id, year, month, debit, credit, updated_at)
-SELECT u.*, $8 FROM unnest($1::uuid[], $2::uuid[], $3::uuid[], $4::bigint[], $5::bigint[], $6::numeric[], $7::numeric[]) u
+SELECT u.*, $2 FROM json_to_recordset($1::json) AS u(id uuid, entity_id uuid, account_id uuid, year bigint, month bigint,
+                                                  debit numeric, credit numeric)
 ON CONFLICT (tenant_id, entity_id, account_id, year, month)
 DO UPDATE SET debit = b.debit + excluded.debit, credit = b.credit + excluded.credit, updated_at = excluded.updated_at
 """
