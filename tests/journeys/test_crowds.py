@@ -10,7 +10,6 @@ from decimal import Decimal
 import msgspec
 import pytest
 
-from entrepot.kernel import together
 from entrepot.kernel.ctx import Actor, Again, Caller, Origin
 from entrepot.kernel.together import Asked
 from entrepot.modules.orders.commands import selling
@@ -138,10 +137,9 @@ SELECT count(*) FROM orders.sales_order o WHERE
 
 
 @pytest.mark.covers("ORD-105", "INV-049", "AUD-009")
-async def test_tills_at_once_share_a_transaction_from_the_request_to_the_ledger(house_world, monkeypatch):
+async def test_tills_at_once_share_a_transaction_from_the_request_to_the_ledger(house_world):
     """Thirty tills, twenty pieces: twenty sales in few transactions, ten told what is left, and each request can be
     followed to its own journal entries."""
-    monkeypatch.setattr(together, "CROWDS", 1)
     shop = await house_world.tenant()
     await product(shop, "TICKET", "10.00", stock="20", cost="4.00")
 

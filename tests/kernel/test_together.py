@@ -8,7 +8,6 @@ from typing import Any
 
 import pytest
 
-from entrepot.kernel import together
 from entrepot.kernel.routes import post
 from entrepot.testing.world import Person, World
 from tests.kernel.trial.commands import SLOW, make_card, make_cards, make_thing
@@ -23,9 +22,8 @@ JOIN kernel.event e ON e.subject = t.id::text AND e.name = 'thing.made' ORDER BY
 
 
 @pytest.fixture(autouse=True)
-def gate(monkeypatch: pytest.MonkeyPatch) -> Any:
+def gate() -> Any:
     """What is slow waits until the test opens the gate, and all who come meanwhile are one crowd."""
-    monkeypatch.setattr(together, "CROWDS", 1)
     SLOW.clear()
     yield SLOW
     SLOW.set()

@@ -33,7 +33,6 @@ Group = tuple[UUID, UUID]  # tenant and business entity
 Prepared = Callable[[], None]  # says that all that is left of a transaction is the database's work
 Alone = Callable[[Prepared], Awaitable[Answer]]
 MOST = 64  # requests in one transaction
-CROWDS = 2  # who is here makes so many crowds: the database writes one while this process prepares the other
 
 logger = structlog.get_logger("entrepot.together")
 
@@ -84,11 +83,9 @@ class _Crowd:
         self.under_way = 0
 
     def joined(self, mine: Request) -> list[Request]:
-        """Who goes along now: a share of all who are here, so that crowds become alike and not one large, one small. A
-        key goes along once: its second request waits for the answer of the first."""
-        most = min(MOST, -(-(self.under_way + len(self.waiting) + 1) // CROWDS))
+        """Who goes along now. A key goes along once: its second request waits for the answer of the first."""
         batch, keys, later = [mine], {mine.key} - {""}, []
-        while self.waiting and len(batch) < most:
+        while self.waiting and len(batch) < MOST:
             request = self.waiting.popleft()
             if request.turn.done():
                 continue
