@@ -10,7 +10,7 @@ from bench.system import System
 
 CHUNK = 100_000
 LINES = 2
-_HURRY = ("full_page_writes = off", "max_wal_size = '16GB'", "autovacuum = off")
+_HURRY = ("full_page_writes = off", "max_wal_size = '4GB'", "autovacuum = off")
 
 
 async def orders(system: System, shop: Shop, many: int) -> None:

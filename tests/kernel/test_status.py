@@ -8,7 +8,7 @@ from uuid import UUID
 
 import pytest
 
-from entrepot.kernel import status
+from entrepot.kernel import holds, status
 from entrepot.kernel.ctx import Actor
 from entrepot.pure.errors import Conflict, Denied, Invalid, NotFound
 from entrepot.pure.ids import new_id
@@ -166,7 +166,7 @@ async def test_holds_by_aspect(trial: World, ada: Person) -> None:
     await ada.post("/thing-status", change(thing, "open"))
     until = datetime(2026, 6, 1, tzinfo=UTC)
     async with trial.unit(ada.tenant, "trial") as ctx:
-        hold = await status.place_hold(
+        hold = await holds.place(
             ctx,
             "thing",
             thing,
@@ -177,12 +177,12 @@ async def test_holds_by_aspect(trial: World, ada: Person) -> None:
             escalate_at=until,
             notify_customer=True,
         )
-        await status.place_hold(ctx, "thing", thing, "bill", "address")
+        await holds.place(ctx, "thing", thing, "bill", "address")
         with pytest.raises(Conflict, match="on hold already"):
-            await status.place_hold(ctx, "thing", thing, "pay", "again")
+            await holds.place(ctx, "thing", thing, "pay", "again")
         assert [
             (h.aspect, h.reason_category, h.reason_details, h.estimated_resume_date)
-            for h in await status.holds(ctx, "thing", thing)
+            for h in await holds.held(ctx, "thing", thing)
         ] == [("pay", "credit", "over the limit", until.date()), ("bill", "address", "", None)]
     problem = await ada.refused("POST", "/thing-status", change(thing, "paid"), status=409)
     assert (problem["aspect"], problem["reason"], problem["hold"]) == ("pay", "credit", str(hold))
@@ -191,17 +191,17 @@ async def test_holds_by_aspect(trial: World, ada: Person) -> None:
     trial.clock.set(until + timedelta(minutes=1))
     try:
         async with trial.unit(ada.tenant, "trial") as ctx:
-            assert await status.escalate_holds(ctx) == [hold]
-            assert await status.escalate_holds(ctx) == []
+            assert await holds.escalate(ctx) == [hold]
+            assert await holds.escalate(ctx) == []
     finally:
         trial.clock._at = None
     async with trial.unit(ada.tenant, "trial") as ctx:
-        assert await status.release_hold(ctx, "thing", thing, "pay", reason="paid by bank") == 1
+        assert await holds.release(ctx, "thing", thing, "pay", reason="paid by bank") == 1
         with pytest.raises(Conflict):
-            await status.release_hold(ctx, "thing", thing, "pay")
+            await holds.release(ctx, "thing", thing, "pay")
         await status.move(ctx, THING, thing, "pay")
-        await status.place_hold(ctx, "thing", thing, "pay", "again")
-        assert await status.release_hold(ctx, "thing", thing) == 2
+        await holds.place(ctx, "thing", thing, "pay", "again")
+        assert await holds.release(ctx, "thing", thing) == 2
         names = await ctx.value("SELECT array_agg(name ORDER BY seq) FROM kernel.event WHERE name LIKE 'hold.%'")
     assert names == ["hold.placed", "hold.placed", "hold.escalated"]
     async with trial.unit(ada.tenant, "trial") as ctx:

@@ -12,7 +12,7 @@ import pytest
 from browsing import Browser, somebody
 from test_pages import cells
 
-from entrepot.kernel import status
+from entrepot.kernel import holds
 from entrepot.testing.world import Person, World
 
 
@@ -55,13 +55,13 @@ async def test_holds_are_released_at_once(shop: tuple[Browser, Person], house_wo
     thing = UUID(product["product_id"])
     async with house_world.unit(person.tenant, "orders") as ctx:
         for aspect in ("ship", "bill"):
-            await status.place_hold(ctx, "product", thing, aspect, "address")
+            await holds.place(ctx, "product", thing, aspect, "address")
     html = await browser.get("/holds?released_at__null=true")
     assert len(chosen(html)) == 2
     response = await browser.post("/holds/all/release", [("row", row) for row in chosen(html)])
     assert said(response) == "2 done"
     async with house_world.unit(person.tenant, "orders") as ctx:
-        assert await status.holds(ctx, "product", thing) == []
+        assert await holds.held(ctx, "product", thing) == []
     assert cells(await browser.get("/holds?released_at__null=true")) == []
     response = await browser.post("/holds/all/release", [("row", chosen(html)[0]), ("row", "not an id")])
     assert said(response) == "0 of 2 done. The last refusal: there is no such hold"

@@ -11,7 +11,7 @@ from uuid import UUID
 import pytest
 from browsing import Browser, somebody
 
-from entrepot.kernel import status
+from entrepot.kernel import holds
 from entrepot.kernel.ui import tiles
 from entrepot.kernel.ui.site import Site
 from entrepot.pure.ids import new_id
@@ -102,8 +102,8 @@ async def busy(house_world: World) -> tuple[Browser, Person]:
             ("W-5", own, "b2c", "completed", "EUR", "500.00", 45),
         ):
             await ctx.run(COPY, first, new_id(), number, entity, channel, state, currency, total, timedelta(days=days))
-        await status.place_hold(ctx, "order", first, "ship", "address")
-        await status.place_hold(ctx, "order", first, "bill", "credit")
+        await holds.place(ctx, "order", first, "ship", "address")
+        await holds.place(ctx, "order", first, "bill", "credit")
         await ctx.run("UPDATE kernel.status SET overdue = true WHERE entity_type = 'order' AND entity_id = $1", first)
         await ctx.run("UPDATE payments.payment SET state = 'failed' WHERE reference_id = $1", first)
     await house_world.settle()

@@ -12,7 +12,7 @@ import pytest
 from browsing import Browser, somebody
 from test_pages import cells
 
-from entrepot.kernel import status
+from entrepot.kernel import holds, status
 from entrepot.kernel.ctx import Caller
 from entrepot.modules.identity.commands import people
 from entrepot.modules.notifications import commands
@@ -128,12 +128,12 @@ async def test_a_hold_is_told_when_placed_and_when_it_lasts_and_gone_when_releas
     world, browser, person = shop
     order = UUID((await sell(world, person, "1"))["id"])
     async with world.unit(person.tenant, "orders") as ctx:
-        await status.place_hold(ctx, "order", order, "ship", "address", escalate_at=ctx.now + timedelta(hours=1))
+        await holds.place(ctx, "order", order, "ship", "address", escalate_at=ctx.now + timedelta(hours=1))
     await world.settle()
     assert told(await browser.get("/bell")) == ["New: Order: Ship is on hold: Address"]
     world.clock.move(timedelta(hours=2))
     async with world.unit(person.tenant, "orders") as ctx:
-        await status.escalate_holds(ctx)
+        await holds.escalate(ctx)
     await world.settle()
     assert told(await browser.get("/bell")) == ["New: Order: Ship is on hold for too long: Address 2×"]
     html = await browser.get("/bell")
@@ -144,7 +144,7 @@ async def test_a_hold_is_told_when_placed_and_when_it_lasts_and_gone_when_releas
     response = await browser.call("GET", f"/go/order/{order}")
     assert (response.status_code, response.headers["location"]) == (303, f"/orders/{order}")
     async with world.unit(person.tenant, "orders") as ctx:
-        await status.release_hold(ctx, "order", order, "ship")
+        await holds.release(ctx, "order", order, "ship")
     await world.settle()
     assert told(await browser.get("/bell")) == []
 

@@ -10,7 +10,7 @@ from uuid import UUID
 import pytest
 from browsing import Browser, somebody
 
-from entrepot.kernel import jobs, status
+from entrepot.kernel import holds, jobs
 from entrepot.kernel.ctx import NIL
 from entrepot.modules.identity.commands import people
 from entrepot.pure.ids import new_id
@@ -88,8 +88,8 @@ async def test_a_hold_is_released_by_its_button(shop: tuple[World, Browser, Pers
     world, browser, person = shop
     order = await sold(person, world)
     async with world.unit(person.tenant, "orders") as ctx:
-        await status.place_hold(ctx, "order", UUID(order["id"]), "ship", "address", reason_details="no such street")
-        await status.place_hold(ctx, "order", UUID(order["id"]), "bill", "credit")
+        await holds.place(ctx, "order", UUID(order["id"]), "ship", "address", reason_details="no such street")
+        await holds.place(ctx, "order", UUID(order["id"]), "bill", "credit")
     page = await browser.get(f"/orders/{order['id']}")
     assert alert_on(page) == [
         ("Ship is on hold: Address. no such street", "Release"), ("Bill is on hold: Credit", "Release"),
@@ -101,7 +101,7 @@ async def test_a_hold_is_released_by_its_button(shop: tuple[World, Browser, Pers
     ]
     await press(browser, html, "Release")
     async with world.unit(person.tenant, "orders") as ctx:
-        assert [hold.aspect for hold in await status.holds(ctx, "order", UUID(order["id"]))] == ["bill"]
+        assert [hold.aspect for hold in await holds.held(ctx, "order", UUID(order["id"]))] == ["bill"]
     assert [reason for _, reason, _ in blocked_on(await browser.get("/stuck"))] == ["Bill is on hold: Credit"]
 
 
@@ -213,7 +213,7 @@ async def test_who_may_not_clear_it_sees_no_button_and_is_refused(shop: tuple[Wo
     world, browser, person = shop
     order = await sold(person, world)
     async with world.unit(person.tenant, "orders") as ctx:
-        hold = await status.place_hold(ctx, "order", UUID(order["id"]), "ship", "address")
+        hold = await holds.place(ctx, "order", UUID(order["id"]), "ship", "address")
         await ctx.run("UPDATE kernel.status SET overdue = true WHERE entity_id = $1", UUID(order["id"]))
     async with world.unit(person.tenant, "identity") as ctx:
         await people.create_role(ctx, "looker", "Looker", ["holds.view", "orders.view"])
@@ -228,7 +228,7 @@ async def test_who_may_not_clear_it_sees_no_button_and_is_refused(shop: tuple[Wo
     ]
     await browser.post("/stuck/clear", {"module": "orders", "what": "hold", "key": str(hold)}, status=403)
     async with world.unit(person.tenant, "orders") as ctx:
-        assert len(await status.holds(ctx, "order", UUID(order["id"]))) == 1
+        assert len(await holds.held(ctx, "order", UUID(order["id"]))) == 1
 
 
 @pytest.mark.parametrize(

@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from types import ModuleType
 from typing import Any
 
-from entrepot.kernel import db, obstacles, replay, status, upkeep
+from entrepot.kernel import db, holds, obstacles, replay, status, upkeep
 from entrepot.kernel.commands import Command, describe, is_command
 from entrepot.kernel.facade import Offer, WiringError
 from entrepot.kernel.lists import Listing
@@ -19,7 +19,7 @@ from entrepot.pure.events import Event
 from entrepot.pure.facade import Facade
 from entrepot.pure.states import Machine, Move
 
-KERNEL_EVENTS: tuple[type[Event], ...] = (*status.EVENTS, *replay.EVENTS)
+KERNEL_EVENTS: tuple[type[Event], ...] = (*status.EVENTS, *holds.EVENTS, *replay.EVENTS)
 
 
 @dataclass(frozen=True)

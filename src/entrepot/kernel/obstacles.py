@@ -14,7 +14,7 @@ from uuid import UUID
 
 import msgspec
 
-from entrepot.kernel import replay, status
+from entrepot.kernel import holds, replay
 from entrepot.kernel.ctx import Ctx
 from entrepot.kernel.facade import Offer, offer
 from entrepot.pure.errors import NotFound, Refusal
@@ -210,7 +210,7 @@ async def _release(ctx: Ctx, key: str) -> None:
     )
     if row is None:
         raise NotFound("there is no such {what}", what="hold")
-    await status.release_hold(ctx, row["entity_type"], row["entity_id"], row["aspect"])
+    await holds.release(ctx, row["entity_type"], row["entity_id"], row["aspect"])
 
 
 async def _retry(ctx: Ctx, key: str) -> None:

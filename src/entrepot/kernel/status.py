@@ -1,4 +1,4 @@
-"""Status of every kind of entity in one place: current, history with reason, deadline, and holds by aspect.
+"""Status of every kind of entity in one place: current, history with reason, and deadline; `holds` stop it.
 
 All of it is written in the transaction of the change itself, whoever changes what.
 """
@@ -6,17 +6,16 @@ All of it is written in the transaction of the change itself, whoever changes wh
 from __future__ import annotations
 
 from collections.abc import Sequence
-from datetime import date, datetime
+from datetime import datetime
 from typing import TYPE_CHECKING, Any
 from uuid import UUID
 
-import asyncpg
 import msgspec
 
+from entrepot.kernel import holds
 from entrepot.kernel.ctx import Again, Ctx, Twice
 from entrepot.pure.errors import Conflict, Denied, Invalid, NotFound
 from entrepot.pure.events import Event, event
-from entrepot.pure.ids import new_id
 from entrepot.pure.states import Machine, Move
 
 if TYPE_CHECKING:
@@ -36,30 +35,6 @@ class StatusChanged(Event, frozen=True):
     context: dict[str, Any] = {}
 
 
-@event("hold.placed", about="entity_id", aliases=("OrderHoldCreated",))
-class HoldPlaced(Event, frozen=True):
-    """Some aspects of an entity may not go on until somebody releases the hold."""
-
-    hold_id: UUID
-    entity_type: str
-    entity_id: UUID
-    aspect: str
-    reason_category: str
-    notify_customer: bool
-    notify_partner: bool
-
-
-@event("hold.released", about="entity_id")
-class HoldReleased(Event, frozen=True):
-    """A hold ended and the former state goes on."""
-
-    hold_id: UUID
-    entity_type: str
-    entity_id: UUID
-    aspect: str
-    reason: str
-
-
 @event("status.overdue", about="entity_id")
 class StatusOverdue(Event, frozen=True):
     """An entity is in its status for longer than its deadline allows."""
@@ -70,19 +45,7 @@ class StatusOverdue(Event, frozen=True):
     deadline: datetime
 
 
-@event("hold.escalated", about="entity_id")
-class HoldEscalated(Event, frozen=True):
-    """A hold lasts longer than whoever placed it wanted to wait before somebody looks at it."""
-
-    hold_id: UUID
-    entity_type: str
-    entity_id: UUID
-    aspect: str
-    reason_category: str
-    escalate_at: datetime
-
-
-EVENTS: tuple[type[Event], ...] = (StatusChanged, StatusOverdue, HoldPlaced, HoldReleased, HoldEscalated)
+EVENTS: tuple[type[Event], ...] = (StatusChanged, StatusOverdue)
 
 
 class Step(msgspec.Struct, frozen=True):
@@ -105,17 +68,6 @@ class Current(msgspec.Struct, frozen=True):
     since: datetime
     deadline: datetime | None
     overdue: bool
-
-
-class Hold(msgspec.Struct, frozen=True):
-    """An open hold."""
-
-    id: UUID
-    aspect: str
-    reason_category: str
-    reason_details: str
-    estimated_resume_date: date | None
-    placed_at: datetime
 
 
 async def begin(
@@ -151,7 +103,7 @@ async def follow(
     if step.asks_reason and not (reason or "").strip():
         raise Invalid.field("transition_reason", "say why")
     if step.stops:
-        await must_not_be_held(ctx, machine.entity, entity_id, step.stops)
+        await holds.must_not_be_held(ctx, machine.entity, entity_id, step.stops)
     limit = machine.deadlines.get(step.target)
     moved = await ctx.value(
         _FOLLOW,
@@ -263,107 +215,6 @@ async def current(ctx: Ctx, entity_type: str, entity_id: UUID) -> Current | None
     )
 
 
-# ── holds ──
-
-
-async def place_hold(
-    ctx: Ctx,
-    entity_type: str,
-    entity_id: UUID,
-    aspect: str,
-    reason_category: str,
-    *,
-    reason_details: str = "",
-    estimated_resume_date: date | None = None,
-    escalate_at: datetime | None = None,
-    notify_customer: bool = False,
-    notify_partner: bool = False,
-) -> UUID:
-    """Stop one aspect (`pay`, `ship`, `bill`) of an entity. Refuses with Conflict when that aspect is held already."""
-    hold_id = new_id()
-    try:
-        async with ctx.attempt():
-            await ctx.run(
-                _HOLD,
-                hold_id,
-                entity_type,
-                entity_id,
-                aspect,
-                reason_category,
-                reason_details,
-                estimated_resume_date,
-                escalate_at,
-                notify_customer,
-                notify_partner,
-                ctx.now,
-                ctx.actor.id,
-            )
-    except asyncpg.UniqueViolationError as error:
-        raise Conflict("{aspect} of this {entity} is on hold already", aspect=aspect, entity=entity_type) from error
-    ctx.emit(
-        HoldPlaced(
-            hold_id=hold_id,
-            entity_type=entity_type,
-            entity_id=entity_id,
-            aspect=aspect,
-            reason_category=reason_category,
-            notify_customer=notify_customer,
-            notify_partner=notify_partner,
-        )
-    )
-    return hold_id
-
-
-async def release_hold(
-    ctx: Ctx, entity_type: str, entity_id: UUID, aspect: str | None = None, *, reason: str = ""
-) -> int:
-    """End the holds of an entity (of one aspect, or all); Conflict when nothing is held."""
-    rows = await ctx.connection.fetch(
-        "UPDATE kernel.hold SET released_at = $4, released_by = $5, release_reason = $6 "
-        "WHERE entity_type = $1 AND entity_id = $2 AND ($3::text IS NULL OR aspect = $3) AND released_at IS NULL "
-        "RETURNING id, aspect",
-        entity_type,
-        entity_id,
-        aspect,
-        ctx.now,
-        ctx.actor.id,
-        reason,
-    )
-    if not rows:
-        raise Conflict("this {entity} is not on hold", entity=entity_type)
-    for row in rows:
-        ctx.emit(
-            HoldReleased(
-                hold_id=row["id"],
-                entity_type=entity_type,
-                entity_id=entity_id,
-                aspect=row["aspect"],
-                reason=reason,
-            )
-        )
-    return len(rows)
-
-
-async def holds(ctx: Ctx, entity_type: str, entity_id: UUID) -> list[Hold]:
-    """The open holds of an entity."""
-    return await ctx.rows(
-        Hold,
-        "SELECT id, aspect, reason_category, reason_details, estimated_resume_date, placed_at FROM kernel.hold "
-        "WHERE entity_type = $1 AND entity_id = $2 AND released_at IS NULL ORDER BY placed_at, id",
-        entity_type,
-        entity_id,
-    )
-
-
-async def must_not_be_held(ctx: Ctx, entity_type: str, entity_id: UUID, aspect: str) -> None:
-    """Refuses with Conflict when this aspect of the entity is on hold."""
-    for hold in await holds(ctx, entity_type, entity_id):
-        if hold.aspect == aspect:
-            raise Conflict(
-                "{aspect} is on hold: {reason}", aspect=aspect, reason=hold.reason_category, hold=str(hold.id)
-            )
-
-
 async def flag_overdue(ctx: Ctx) -> list[UUID]:
     """Mark and tell what has passed its deadline; an hourly job. Returns the entities newly overdue."""
     found = await ctx.rows(
@@ -375,19 +226,6 @@ async def flag_overdue(ctx: Ctx) -> list[UUID]:
     for each in found:
         ctx.emit(each)
     return [each.entity_id for each in found]
-
-
-async def escalate_holds(ctx: Ctx) -> list[UUID]:
-    """Mark and tell the open holds whose escalation date has come, once each; an hourly job. Returns their ids."""
-    found = await ctx.rows(
-        HoldEscalated,
-        "UPDATE kernel.hold SET escalated = true WHERE escalate_at <= $1 AND NOT escalated AND released_at IS NULL "
-        "RETURNING id, entity_type, entity_id, aspect, reason_category, escalate_at",
-        ctx.now,
-    )
-    for each in found:
-        ctx.emit(each)
-    return [each.hold_id for each in found]
 
 
 _ENTER = """
@@ -407,9 +245,4 @@ WITH moved AS (
 INSERT INTO kernel.status_history
     (entity_type, entity_id, from_status, to_status, at, move, reason, context, actor, actor_name)
 SELECT $1, $2, $3, $4, $5, $7, $8, $9, $10, $11 FROM moved RETURNING 1
-"""
-_HOLD = """
-INSERT INTO kernel.hold (id, entity_type, entity_id, aspect, reason_category, reason_details, estimated_resume_date,
-                         escalate_at, notify_customer, notify_partner, placed_at, placed_by)
-VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12)
 """

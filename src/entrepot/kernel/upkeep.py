@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from datetime import timedelta
 
-from entrepot.kernel import idempotency, status
+from entrepot.kernel import holds, idempotency, status
 from entrepot.kernel.ctx import Ctx
 
 JOBS_KEPT = timedelta(days=30)
@@ -14,7 +14,7 @@ INBOX_KEPT = timedelta(days=90)
 async def watch_deadlines(ctx: Ctx) -> None:
     """Flag what has passed its deadline and escalate holds that lasted too long."""
     await status.flag_overdue(ctx)
-    await status.escalate_holds(ctx)
+    await holds.escalate(ctx)
 
 
 async def tidy(ctx: Ctx) -> None:

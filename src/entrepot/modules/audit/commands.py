@@ -8,7 +8,7 @@ from uuid import UUID
 
 import msgspec
 
-from entrepot.kernel import replay, status
+from entrepot.kernel import holds, replay, status
 from entrepot.kernel.commands import command
 from entrepot.kernel.ctx import Ctx
 from entrepot.kernel.db import view
@@ -74,7 +74,7 @@ async def place_hold(
     for name, given in (("aspect", aspect), ("reason_category", reason_category)):
         if not given.strip():
             raise Invalid.field(name, "this field is required")
-    return await status.place_hold(
+    return await holds.place(
         ctx,
         entity_type,
         entity_id,
@@ -90,7 +90,7 @@ async def place_hold(
 async def release_hold(ctx: Ctx, hold_id: UUID, reason: str = "") -> None:
     """End a hold; what it stopped may go on."""
     hold = await ctx.one(view(HoldRow, PlacedHold).where(PlacedHold.id == hold_id, PlacedHold.released_at.is_(None)))
-    await status.release_hold(ctx, hold.entity_type, hold.entity_id, hold.aspect, reason=reason)
+    await holds.release(ctx, hold.entity_type, hold.entity_id, hold.aspect, reason=reason)
 
 
 @command(needs="any")

@@ -9,7 +9,7 @@ from uuid import UUID
 import msgspec
 import sqlalchemy as sa
 
-from entrepot.kernel import log, replay, status
+from entrepot.kernel import holds, log, replay, status
 from entrepot.kernel.commands import command
 from entrepot.kernel.ctx import Ctx
 from entrepot.kernel.db import view
@@ -115,7 +115,7 @@ class History(msgspec.Struct, frozen=True):
 
     current: status.Current | None
     steps: list[status.Step]
-    holds: list[status.Hold]
+    holds: list[holds.Hold]
 
 
 TRAIL = Listing(
@@ -190,5 +190,5 @@ async def get_history(ctx: Ctx, entity_type: str, entity_id: UUID) -> History:
     return History(
         current,
         await status.history(ctx, entity_type, entity_id),
-        await status.holds(ctx, entity_type, entity_id),
+        await holds.held(ctx, entity_type, entity_id),
     )

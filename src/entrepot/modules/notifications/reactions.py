@@ -5,8 +5,9 @@ from __future__ import annotations
 from uuid import UUID
 
 from entrepot.kernel.ctx import Ctx
+from entrepot.kernel.holds import HoldEscalated, HoldPlaced, HoldReleased
 from entrepot.kernel.relay import on
-from entrepot.kernel.status import HoldEscalated, HoldPlaced, HoldReleased, StatusOverdue
+from entrepot.kernel.status import StatusOverdue
 from entrepot.modules.inventory.events import StockLow, StockOversold
 from entrepot.modules.notifications.commands import Telling, tell, withdraw
 from entrepot.modules.payments.events import PaymentVoided

@@ -63,6 +63,8 @@ class Order(Extensible, table="sales_order", schema="orders", entity="order"):
         unique("entity_id", "number"),
         unique("client_id", where="client_id IS NOT NULL"),
         index("-placed_at", "-id"),
+        index("number", "id"),
+        index("total", "id"),
         index("state", "-placed_at"),
         index("channel", "state"),
         index("customer_id", where="customer_id IS NOT NULL"),
