@@ -6,6 +6,7 @@ import asyncio
 import contextlib
 import random
 from decimal import Decimal
+from uuid import UUID
 
 import msgspec
 import pytest
@@ -178,3 +179,47 @@ JOIN kernel.audit_trail a ON a.entity_id = j.id AND a.action = 'create'
 JOIN kernel.event e ON e.subject = j.id::text AND e.name = 'entry.posted' AND e.correlation = a.correlation
 GROUP BY 1, 2
 """
+
+
+@pytest.mark.covers("ORD-105")
+async def test_what_was_sold_is_answered_again_though_it_is_sold_out_by_now(house_world):
+    """Nobody looks for what was sent before until something is sent twice: alone, in a crowd, under the same key or
+    another, with the goods gone and the price changed."""
+    shop = await house_world.tenant()
+    await product(shop, "TICKET", "10.00", stock="6", cost="4.00")
+
+    def forget() -> None:
+        house_world.house_of("orders").memory.forget(UUID(str(shop.tenant)))
+
+    async def sell(till, key):
+        body = sale(("TICKET", "1"), client_id=f"till-{till}")
+        forget()
+        return await shop.call("POST", "/orders/pos", body, headers={"idempotency-key": key})
+
+    first = await sell(0, "k0")
+    assert first.status_code == 201, first.text
+    others = await asyncio.gather(*(sell(till, f"k{till}") for till in range(1, 6)))
+    assert [answer.status_code for answer in others] == [201] * 5
+    assert await on_hand(shop, "TICKET") == 0
+    refused = await sell(6, "k6")
+    assert (refused.status_code, refused.json()["available"][0]["available"]) == (409, "0")
+
+    for answer in (await sell(0, "k0"), (await asyncio.gather(*(sell(till, f"k{till}") for till in range(8))))[0]):
+        assert (answer.status_code, answer.headers["idempotent-replay"]) == (201, "true")
+        assert answer.json() == first.json()
+    for answer in (await sell(0, "new"), (await asyncio.gather(*(sell(till, f"n{till}") for till in range(4))))[0]):
+        assert (answer.status_code, "idempotent-replay" in answer.headers) == (201, False)
+        assert plain_json(answer.json()["data"]) == plain_json(first.json()["data"])
+    assert await on_hand(shop, "TICKET") == 0
+    assert await trial(shop) == {
+        "1020": Decimal("60.00"),
+        "2200": Decimal("-10.44"),
+        "4000": Decimal("-49.56"),
+        "5000": Decimal("24.00"),
+        "5100": Decimal("-24.00"),
+    }
+
+
+def plain_json(order):
+    """An order as JSON without what only its first answer says."""
+    return {name: value for name, value in order.items() if name != "receipt"}

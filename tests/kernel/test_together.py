@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 
 from entrepot.kernel.routes import post
+from entrepot.kernel.turns import EACH, in_turns
 from entrepot.testing.world import Person, World
 from tests.kernel.trial.commands import SLOW, make_card, make_cards, make_thing
 from tests.kernel.trial.queries import get_thing
@@ -188,3 +189,16 @@ def test_only_a_command_of_one_body_that_answers_itself_is_done_together() -> No
         post("/things", make_thing, together=make_cards)
     with pytest.raises(TypeError, match="takes a body alone"):
         post("/cards", make_card, together=make_cards, then=get_thing)
+
+
+async def test_reckoning_over_many_lets_others_have_a_turn() -> None:
+    seen: list[str] = []
+
+    async def other() -> None:
+        seen.append("other")
+
+    task = asyncio.create_task(other())
+    async for thing in in_turns(range(EACH + 1)):
+        seen.append(str(thing))
+    await task
+    assert seen == [*map(str, range(EACH)), "other", str(EACH)]

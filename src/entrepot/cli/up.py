@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import errno
-import gc
 import os
 import signal
 import socket
@@ -15,7 +14,7 @@ from typing import Any
 import uvicorn
 
 from entrepot import assembly, demo
-from entrepot.cli.running import err, out
+from entrepot.cli.running import err, execute, out, settle_down
 from entrepot.kernel import logs, postgres
 from entrepot.kernel.config import Config, ConfigError
 from entrepot.kernel.http import Web
@@ -23,12 +22,8 @@ from entrepot.kernel.http import Web
 
 def serve(config: Config, server: postgres.Postgres, *, works: bool, web: bool = True) -> None:
     """Serve until Ctrl-C or SIGTERM, then end in order."""
-    with contextlib.suppress(ImportError):
-        import uvloop
-
-        asyncio.set_event_loop_policy(uvloop.EventLoopPolicy())
     logs.configure(config)
-    asyncio.run(_serve(config, server, works=works, web=web))
+    execute(_serve(config, server, works=works, web=web))
 
 
 async def _serve(config: Config, server: postgres.Postgres, *, works: bool, web: bool) -> None:
@@ -37,7 +32,7 @@ async def _serve(config: Config, server: postgres.Postgres, *, works: bool, web:
         config, server.server.url, works=works, told=lambda name: err.print(f"preparing {name}", style="dim")
     )
     await house.start()
-    _settle_down()
+    settle_down()
     if web and works and config.demo and not config.topology:
         await demo.seed_when_empty(house, told=lambda text: err.print(text, style="dim"))
     stop = asyncio.Event()
@@ -56,14 +51,6 @@ async def _serve(config: Config, server: postgres.Postgres, *, works: bool, web:
         err.print("stopping", style="dim")
         watching.cancel()
         await house.stop()
-
-
-def _settle_down() -> None:
-    """What was made at the start stays for good: the garbage collector need not look through it again and again, while
-    requests wait. What requests make is mostly gone without it, so it looks more rarely."""
-    gc.collect()
-    gc.freeze()
-    gc.set_threshold(20_000, 20, 20)
 
 
 async def _answer(application: Web, config: Config, listening: socket.socket, stop: asyncio.Event) -> None:

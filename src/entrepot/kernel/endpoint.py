@@ -213,7 +213,8 @@ class Endpoint:
         refused: Refusal | None = None
         hot = self.together is not None
         async with self._unit(exchange, principal, preview=preview, locks=locks, hot=hot) as ctx:
-            if key:
+            careful = not hot or idempotency.asked_before(ctx)
+            if key and careful:
                 kept = await idempotency.kept(ctx, key, fingerprint)
                 if kept is not None:
                     return kept.status, [(b"content-type", JSON), (b"idempotent-replay", b"true")], kept.body
@@ -223,6 +224,10 @@ class Endpoint:
                 result = await self.function(ctx, **values)
             except KeptRefusal as but:
                 refused = but.refusal
+            except Refusal:
+                if key and not careful:
+                    raise idempotency.sent_twice(ctx) from None
+                raise
             else:
                 if isinstance(result, Response):
                     return result.status_code, result.raw_headers, bytes(result.body)
@@ -234,7 +239,7 @@ class Endpoint:
                 body = encode(content)
                 status = 200 if preview else self.route.status
                 if key:
-                    await idempotency.keep(ctx, key, fingerprint, status, body)
+                    await idempotency.keep(ctx, key, fingerprint, status, body, looked_for=careful)
             prepared()
         if refused is not None:
             raise refused

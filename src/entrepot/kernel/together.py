@@ -166,8 +166,10 @@ class Together:
         return answers[0]
 
     async def _tried(self, group: Group, batch: list[Request], prepared: Prepared) -> list[Answer | Refusal]:
-        with contextlib.suppress(*AGAIN):
-            return await self._run(group, batch, prepared)
+        # Once because goods went short, once because something was sent before: then it is known how to go about it.
+        for _ in range(2):
+            with contextlib.suppress(*AGAIN):
+                return await self._run(group, batch, prepared)
         return await self._run(group, batch, prepared)
 
     async def _run(self, group: Group, batch: list[Request], prepared: Prepared) -> list[Answer | Refusal]:
@@ -175,7 +177,9 @@ class Together:
         locks = [request.lock for request in batch if request.lock is not None]
         answers: dict[int, Answer | Refusal] = {}
         async with unit(self.house, tenant_id, SYSTEM, entity_id=entity_id, locks=locks, hot=True) as ctx:
-            known = await idempotency.kept_many(ctx, [request.key for request in batch if request.key])
+            careful = idempotency.asked_before(ctx)
+            keys = [request.key for request in batch if request.key and careful]
+            known = await idempotency.kept_many(ctx, keys) if keys else {}
             fresh = []
             for at, request in enumerate(batch):
                 if request.key not in known:
@@ -190,6 +194,8 @@ class Together:
             earned: dict[str, idempotency.Kept] = {}
             for at, result in zip(fresh, results, strict=True):
                 if isinstance(result, Refusal):
+                    if batch[at].key and not careful:
+                        raise idempotency.sent_twice(ctx)
                     answers[at] = result
                     continue
                 body = encode({"data": result})
@@ -197,7 +203,7 @@ class Together:
                 if batch[at].key:
                     earned[batch[at].key] = idempotency.Kept(batch[at].fingerprint, self.status, body)
             if earned:
-                await idempotency.keep_many(ctx, earned)
+                await idempotency.keep_many(ctx, earned, looked_for=careful)
             prepared()
         return [answers[at] for at in range(len(batch))]
 

@@ -8,6 +8,7 @@ from uuid import UUID
 
 from entrepot.kernel.ctx import Ctx
 from entrepot.kernel.relay import on
+from entrepot.kernel.turns import in_turns
 from entrepot.modules.accounting.commands import charting, posting
 from entrepot.modules.accounting.rules import PARTS, Draft, sides
 from entrepot.modules.identity.contract import Identity
@@ -37,7 +38,7 @@ GOODS: dict[type[Movement], tuple[str, str, str]] = {
 async def keep_books(ctx: Ctx, events: list[OrderCompleted | Movement]) -> None:
     """What moved money or goods becomes an entry each, all those of a batch with the same few statements."""
     drafts = []
-    for event in events:
+    async for event in in_turns(events):
         if not isinstance(event, OrderCompleted):
             drafts.append(await _goods(ctx, event))
         elif event.channel == "pos":

@@ -12,11 +12,12 @@ from uuid import UUID
 
 import msgspec
 
-from entrepot.kernel import numbers, status
+from entrepot.kernel import idempotency, numbers, status
 from entrepot.kernel.commands import command
 from entrepot.kernel.ctx import Actor, Again, Ctx
 from entrepot.kernel.db import extended
 from entrepot.kernel.together import Asked
+from entrepot.kernel.turns import in_turns
 from entrepot.modules.catalog.contract import Catalog, ProductKind, VariantCard
 from entrepot.modules.documents.contract import DocumentCard
 from entrepot.modules.identity.contract import Identity
@@ -34,7 +35,6 @@ from entrepot.pure.ids import derived_id, new_id
 
 MOST_LINES = 1000
 SHORT = "a crowd ran short of goods"
-REPEATED = "a sale was sent twice"
 
 
 class Way(enum.Enum):
@@ -123,8 +123,7 @@ async def ring_up(
     as it would be read back. `ready` is waited for when everything is priced and nothing is locked or written yet."""
     # Hardly ever is a sale sent twice, and the key of its order refuses the second; from then on it is asked before.
     # Neighbours of another process must not be told of one that is repeated.
-    memory, far = ctx.house.memory, ctx.house.topology.far
-    asked = way is Way.GOODS_FIRST or bool(far) or memory.noted(ctx.tenant_id, REPEATED)
+    asked = way is Way.GOODS_FIRST or bool(ctx.house.topology.far) or idempotency.asked_before(ctx)
     known = await _known(ctx, sales) if asked else set()
     outcomes = {sale.id: Outcome(sale.id, repeated=True) for sale in sales if sale.id in known}
     fresh = list({sale.id: sale for sale in sales if sale.id not in known}.values())
@@ -137,7 +136,7 @@ async def ring_up(
         outcomes[one.sale.id] = Outcome(one.sale.id, shown=seen)
     if not asked and await _known(ctx, [sale for sale in sales if outcomes[sale.id].refusal is not None]):
         # What is sold out by now, or costs something else, was not when it was sold.
-        raise _repeated(ctx)
+        raise idempotency.sent_twice(ctx)
     return [outcomes[sale.id] for sale in sales]
 
 
@@ -149,7 +148,7 @@ async def _priced(ctx: Ctx, sales: Sequence[Sale], outcomes: Outcomes) -> list[R
     """The sales that can be rung up as far as prices, rights and payments go."""
     shop = await _shop(ctx, sales)
     rung: list[Rung] = []
-    for sale in sales:
+    async for sale in in_turns(sales):
         try:
             rung.append(_price(shop, sale))
         except Refusal as refusal:
@@ -307,18 +306,12 @@ async def _take_money(ctx: Ctx, sold: Sequence[Rung]) -> None:
 async def _write(ctx: Ctx, sold: list[Rung]) -> Sold:
     if not sold:
         return [], {}
-    twice = partial(_repeated, ctx)
+    twice = partial(idempotency.sent_twice, ctx)
     ids = [one.sale.id for one in sold]
     await ctx.add_later(OrderLine, [row for one in sold for row in line_rows(one)], twice=twice)
     await status.begin(ctx, rules.ORDER, ids, OrderState.completed, move="sell", twice=twice)
     await _take_money(ctx, sold)
     return sold, await _write_orders(ctx, sold)
-
-
-def _repeated(ctx: Ctx) -> Again:
-    """The same client id was sent before; run again and find that order."""
-    ctx.house.memory.note(ctx.tenant_id, REPEATED)
-    return Again()
 
 
 async def _write_orders(ctx: Ctx, sold: Sequence[Rung]) -> dict[UUID, str]:
@@ -332,7 +325,7 @@ async def _write_orders(ctx: Ctx, sold: Sequence[Rung]) -> dict[UUID, str]:
         taken = await numbers.take_many(ctx, "order", len(these), on=these[0].sale.placed_at.astimezone(zone).date())
         numbered.update({one.sale.id: number for one, number in zip(these, taken, strict=True)})
     rows = [order_row(ctx, one, numbered[one.sale.id]) for one in sold]
-    await ctx.add_later(Order, rows, twice=partial(_repeated, ctx))
+    await ctx.add_later(Order, rows, twice=partial(idempotency.sent_twice, ctx))
     for one in sold:
         ctx.emit(completed(ctx, one, numbered[one.sale.id]))
     return numbered
