@@ -18,7 +18,7 @@ from entrepot.kernel.ctx import Actor, Again, Ctx
 from entrepot.kernel.db import extended
 from entrepot.kernel.together import Asked
 from entrepot.kernel.turns import in_turns
-from entrepot.modules.catalog.contract import Catalog, ProductKind, VariantCard
+from entrepot.modules.catalog.contract import Catalog, ProductKind
 from entrepot.modules.documents.contract import DocumentCard
 from entrepot.modules.identity.contract import Identity
 from entrepot.modules.inventory.contract import Inventory, Take, Taken, Want
@@ -197,7 +197,7 @@ class Shop(msgspec.Struct, frozen=True):
     country: str
     inclusive: bool
     warehouse_id: UUID
-    cards: list[VariantCard]
+    cards: rules.Cards
     rates: dict[datetime, dict[str, RateCard]]
 
 
@@ -219,7 +219,7 @@ async def _shop(ctx: Ctx, sales: Sequence[Sale]) -> Shop:
         entity.country,
         await ctx.house.settings.value(ctx, "orders.pos_prices_include_tax"),
         await ctx.recall(("warehouse", ctx.entity_id), lambda: ctx.of(Inventory).default_warehouse(ctx.entity_id)),
-        cards,
+        rules.Cards.of(cards),
         rates,
     )
 

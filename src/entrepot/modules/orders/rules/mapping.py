@@ -6,6 +6,7 @@ import re
 import tomllib
 from datetime import datetime
 from decimal import Decimal
+from functools import lru_cache
 from typing import Any
 
 import msgspec
@@ -129,10 +130,7 @@ def read_row(mapping: Mapping, cells: dict[str, str]) -> Row:
     if not name:
         raise Invalid("the row names no item")
     when = cells[columns.at] if columns.at else f"{cells[columns.date]} {cells.get(columns.time, '')}"
-    try:
-        at = datetime.strptime(when.strip(), mapping.file.at)  # noqa: DTZ007 - the mapping's time zone follows
-    except ValueError:
-        raise Invalid("{when} is no date of the form {form}", when=when.strip(), form=mapping.file.at) from None
+    at = _moment(when.strip(), mapping.file.at)
     sku = cells[columns.sku].strip() if columns.sku else (_slug(name) if mapping.products.sku_from_name else name)
     quantity = parse(cells[columns.quantity]) if columns.quantity else mapping.constants.quantity
     if quantity <= 0:
@@ -147,6 +145,15 @@ def read_row(mapping: Mapping, cells: dict[str, str]) -> Row:
     if price < 0:
         raise Invalid("a price of {price} is no sale", price=format(price, "f"))
     return Row(document, at, sku, name, quantity, price)
+
+
+@lru_cache(maxsize=1000)
+def _moment(when: str, form: str) -> datetime:
+    """A moment as the file spells it; the lines of a document mostly share one."""
+    try:
+        return datetime.strptime(when, form)  # noqa: DTZ007 - the mapping's time zone follows
+    except ValueError:
+        raise Invalid("{when} is no date of the form {form}", when=when, form=form) from None
 
 
 def _slug(name: str) -> str:

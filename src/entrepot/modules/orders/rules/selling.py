@@ -175,14 +175,23 @@ def counted(sale_id: UUID, payments: Sequence[SalePayment], total: Decimal, curr
     return found
 
 
-def match_cards(lines: Sequence[SaleLine], known: Sequence[VariantCard]) -> list[VariantCard]:
+class Cards(msgspec.Struct, frozen=True):
+    """The variants that sales may name, to be found by either name."""
+
+    by_sku: dict[str, VariantCard]
+    by_id: dict[UUID, VariantCard]
+
+    @classmethod
+    def of(cls, cards: Sequence[VariantCard]) -> Cards:
+        return cls({card.sku: card for card in cards}, {card.variant_id: card for card in cards})
+
+
+def match_cards(lines: Sequence[SaleLine], known: Cards) -> list[VariantCard]:
     """The variant of each line; refuses with every line whose product is unknown or no longer sold."""
-    by_sku = {card.sku: card for card in known}
-    by_id = {card.variant_id: card for card in known}
     found: list[VariantCard] = []
     wrong: list[dict[str, Any]] = []
     for at, line in enumerate(lines):
-        card = by_id.get(line.variant_id) if line.variant_id is not None else by_sku.get(line.sku or "")
+        card = known.by_id.get(line.variant_id) if line.variant_id is not None else known.by_sku.get(line.sku or "")
         name = "variant_id" if line.variant_id is not None else "sku"
         if card is None:
             wrong.append({"field": f"lines[{at}].{name}", "problem": "there is no such product"})
