@@ -9,8 +9,8 @@ from decimal import Decimal
 
 from bench.shop import Shop
 from entrepot.cli.running import run
-from entrepot.kernel.ctx import unit
 from entrepot.kernel.house import House
+from entrepot.kernel.units import unit
 from entrepot.modules.catalog.contract import Catalog, Wanted
 from entrepot.modules.identity.commands import people, sessions, tenancy
 from entrepot.modules.inventory.contract import Cost, Inventory

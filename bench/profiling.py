@@ -40,6 +40,8 @@ PARTS = (  # the first whose pattern is in the path of a frame names the part; f
     ("relay", "/kernel/parking.py"),
     ("events", "/kernel/log.py"),
     ("unit", "/kernel/ctx.py"),
+    ("unit", "/kernel/units.py"),
+    ("unit", "/kernel/line.py"),
     ("unit", "/kernel/db.py"),
     ("unit", "/kernel/database.py"),
     ("facades", "/kernel/facade.py"),

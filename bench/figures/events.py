@@ -13,9 +13,10 @@ import asyncpg
 from bench.run import Run
 from entrepot import assembly
 from entrepot.kernel import config as configuration
-from entrepot.kernel.ctx import Ctx, unit
+from entrepot.kernel.ctx import Ctx
 from entrepot.kernel.house import House
 from entrepot.kernel.relay import Reaction, Relay
+from entrepot.kernel.units import unit
 from entrepot.pure.events import Event, event
 from entrepot.pure.ids import new_id
 

@@ -14,7 +14,7 @@ from bench.grown import grown
 from bench.run import Run
 from entrepot import assembly
 from entrepot.kernel import config as configuration
-from entrepot.kernel.ctx import unit
+from entrepot.kernel.units import unit
 from entrepot.modules.accounting.queries import trial_balance
 
 

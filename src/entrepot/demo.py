@@ -15,8 +15,9 @@ from uuid import UUID
 
 from entrepot.kernel import numbers
 from entrepot.kernel.access import Access
-from entrepot.kernel.ctx import NIL, SYSTEM, unit
+from entrepot.kernel.ctx import NIL, SYSTEM
 from entrepot.kernel.house import House
+from entrepot.kernel.units import unit
 from entrepot.modules.catalog.commands import NewProduct, create_products
 from entrepot.modules.catalog.contract import ProductKind
 from entrepot.modules.identity.commands import people, pins, tenancy

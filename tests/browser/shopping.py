@@ -13,7 +13,7 @@ import pytest
 import uvicorn
 from playwright.async_api import Browser, Page, async_playwright
 
-from entrepot.kernel.ctx import unit
+from entrepot.kernel.units import unit
 from entrepot.modules.identity.commands import people
 from entrepot.testing.world import PASSWORD, Person, World, one_process, running
 

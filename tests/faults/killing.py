@@ -21,10 +21,11 @@ import asyncpg
 
 from entrepot import assembly
 from entrepot.kernel import postgres
-from entrepot.kernel.ctx import SYSTEM, Again, unit
+from entrepot.kernel.ctx import SYSTEM, Again
 from entrepot.kernel.database import Database, Databases
 from entrepot.kernel.house import House
 from entrepot.kernel.module import Catalogue
+from entrepot.kernel.units import unit
 from entrepot.modules.accounting.queries import balances_equal_recount, trial_balance
 from entrepot.modules.catalog.commands import NewProduct, create_product
 from entrepot.modules.identity.commands import tenancy

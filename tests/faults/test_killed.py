@@ -16,7 +16,7 @@ from uuid import UUID
 import pytest
 
 from entrepot.kernel import jobs, postgres, relay
-from entrepot.kernel.ctx import unit
+from entrepot.kernel.units import unit
 from entrepot.testing.world import World, one_process, running
 from tests.kernel.conftest import MakeWorld
 from tests.kernel.helpers import numbers, poked, system, tell, until

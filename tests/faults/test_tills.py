@@ -16,7 +16,7 @@ MAKE_TENANT = """
 import sys
 from entrepot.cli.running import run
 from entrepot.modules.identity.commands import people, tenancy
-from entrepot.kernel.ctx import unit
+from entrepot.kernel.units import unit
 
 async def make(house):
     tenant = await tenancy.create_tenant(house, "shop", "Shop")

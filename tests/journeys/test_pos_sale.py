@@ -249,7 +249,7 @@ async def test_goods_and_money_do_not_move_by_a_change_of_status(world):
     books = await trial(shop)
     house = world.house_of("orders")
     from entrepot.kernel import status
-    from entrepot.kernel.ctx import unit
+    from entrepot.kernel.units import unit
     from entrepot.pure.errors import Conflict
 
     with pytest.raises(Conflict, match="takes more than a new status"):

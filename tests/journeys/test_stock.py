@@ -70,7 +70,7 @@ async def test_running_low_and_running_out_are_told_once(world):
         await shop.post("/orders/pos", sale(("COFFEE", "1")), status=201)
     await world.settle()
     house = world.house_of("inventory")
-    from entrepot.kernel.ctx import unit
+    from entrepot.kernel.units import unit
 
     async with unit(house, shop.tenant) as ctx:
         rows = await ctx.connection.fetch(

@@ -7,8 +7,8 @@ from collections.abc import Callable, Sequence
 from typing import Any
 from uuid import UUID
 
-from entrepot.kernel.ctx import unit
 from entrepot.kernel.house import House
+from entrepot.kernel.units import unit
 from entrepot.pure.events import Event
 from entrepot.testing.world import World
 from tests.kernel.trial.events import ThingBatched, ThingPoked

@@ -14,10 +14,11 @@ import msgspec
 import pytest
 
 from entrepot.assembly import web_of
-from entrepot.kernel.ctx import Ctx, unit
+from entrepot.kernel.ctx import Ctx
 from entrepot.kernel.facade import Call, WiringError, offer, sign
 from entrepot.kernel.house import House
 from entrepot.kernel.topology import sender
+from entrepot.kernel.units import unit
 from entrepot.pure.errors import Conflict, NotFound, Refusal
 from entrepot.pure.facade import Facade, ask, tell
 from entrepot.pure.ids import new_id

@@ -10,9 +10,9 @@ from uuid import UUID
 import pytest
 
 from entrepot.kernel import jobs
-from entrepot.kernel.ctx import unit
 from entrepot.kernel.facade import WiringError
 from entrepot.kernel.house import House
+from entrepot.kernel.units import unit
 from entrepot.testing.world import World
 from tests.kernel.conftest import MakeWorld
 from tests.kernel.helpers import break_at, mend, numbers, system, until

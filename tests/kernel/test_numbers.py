@@ -10,7 +10,8 @@ from uuid import UUID
 import pytest
 
 from entrepot.kernel import numbers
-from entrepot.kernel.ctx import Ctx, unit
+from entrepot.kernel.ctx import Ctx
+from entrepot.kernel.units import unit
 from entrepot.pure.errors import Invalid, NotFound
 from entrepot.pure.ids import new_id
 from entrepot.testing.world import Person, World

@@ -13,7 +13,7 @@ import structlog
 
 from entrepot.kernel import jobs, logs
 from entrepot.kernel.config import ConfigError
-from entrepot.kernel.ctx import unit
+from entrepot.kernel.units import unit
 from entrepot.testing.world import Person, World, test_config
 from tests.kernel.helpers import break_at, poked, tell
 from tests.kernel.trial.commands import note_later

@@ -11,9 +11,9 @@ import asyncpg
 import pytest
 
 from entrepot.kernel import positions, relay, replay
-from entrepot.kernel.ctx import unit
 from entrepot.kernel.house import House
 from entrepot.kernel.positions import END, Fence, Position, Seen
+from entrepot.kernel.units import unit
 from entrepot.pure.errors import Invalid, NotFound
 from entrepot.pure.ids import new_id
 from entrepot.testing.world import World

@@ -8,8 +8,8 @@ from uuid import UUID
 import asyncpg
 import pytest
 
-from entrepot.kernel.ctx import unit
 from entrepot.kernel.database import Database
+from entrepot.kernel.units import unit
 from entrepot.pure.ids import new_id
 from entrepot.testing.world import Person, World, clone
 from tests.kernel.conftest import MakeWorld

@@ -9,7 +9,7 @@ from urllib.parse import urlencode
 
 import httpx2
 
-from entrepot.kernel.ctx import unit
+from entrepot.kernel.units import unit
 from entrepot.modules.identity.commands import people
 from entrepot.testing.world import PASSWORD, World
 

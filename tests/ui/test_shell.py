@@ -141,7 +141,7 @@ async def test_everything_hangs_under_the_prefix(server: str, tmp_path) -> None:
 
 
 async def somebody_under(world: World):  # type: ignore[no-untyped-def]
-    from entrepot.kernel.ctx import unit
+    from entrepot.kernel.units import unit
     from entrepot.modules.identity.commands import people
 
     person = await world.tenant()

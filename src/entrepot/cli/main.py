@@ -17,8 +17,9 @@ from rich.table import Table
 
 from entrepot.cli.running import entity_of, err, guarded, out, run, settings, tenant_of
 from entrepot.kernel.config import EXPLAINED, shown
-from entrepot.kernel.ctx import SYSTEM, unit
+from entrepot.kernel.ctx import SYSTEM
 from entrepot.kernel.house import House
+from entrepot.kernel.units import unit
 from entrepot.pure.errors import Invalid, NotFound
 
 app = typer.Typer(

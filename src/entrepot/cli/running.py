@@ -20,11 +20,12 @@ from entrepot.kernel import config as configuration
 from entrepot.kernel import postgres
 from entrepot.kernel.access import Access
 from entrepot.kernel.config import Config, ConfigError
-from entrepot.kernel.ctx import NIL, SYSTEM, unit
+from entrepot.kernel.ctx import NIL, SYSTEM
 from entrepot.kernel.facade import WiringError
 from entrepot.kernel.house import House
 from entrepot.kernel.postgres import PostgresError
 from entrepot.kernel.topology import read_plan
+from entrepot.kernel.units import unit
 from entrepot.pure.errors import Invalid, Refusal
 
 T = TypeVar("T")

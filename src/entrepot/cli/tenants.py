@@ -5,8 +5,9 @@ from __future__ import annotations
 import secrets
 
 from entrepot import assembly
-from entrepot.kernel.ctx import SYSTEM, unit
+from entrepot.kernel.ctx import SYSTEM
 from entrepot.kernel.house import House
+from entrepot.kernel.units import unit
 from entrepot.modules.identity.commands import people, tenancy
 from entrepot.modules.identity.queries import default_entity
 from entrepot.modules.identity.rules import check_code

@@ -14,7 +14,8 @@ from uuid import UUID
 
 import msgspec
 
-from entrepot.kernel.ctx import Actor, Caller, Ctx, unit
+from entrepot.kernel.ctx import Actor, Caller, Ctx
+from entrepot.kernel.units import unit
 from entrepot.pure.errors import FAMILY, Refusal, Unauthenticated
 from entrepot.pure.facade import Facade, Operation
 

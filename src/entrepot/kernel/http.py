@@ -10,7 +10,7 @@ import structlog
 
 from entrepot.kernel import facade
 from entrepot.kernel.access import Access, Principal, PrincipalCache, throttle
-from entrepot.kernel.ctx import NIL, SYSTEM, unit
+from entrepot.kernel.ctx import NIL, SYSTEM
 from entrepot.kernel.endpoint import Endpoint, invalid
 from entrepot.kernel.exchange import (
     AGAIN,
@@ -35,6 +35,7 @@ from entrepot.kernel.exchange import (
 )
 from entrepot.kernel.logs import about
 from entrepot.kernel.paths import Tree
+from entrepot.kernel.units import unit
 from entrepot.pure.errors import Denied, NotFound, Refusal
 
 if TYPE_CHECKING:

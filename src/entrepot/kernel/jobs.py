@@ -20,9 +20,10 @@ from cronsim import CronSim
 from entrepot.kernel import parking
 from entrepot.kernel.access import Access
 from entrepot.kernel.commands import describe
-from entrepot.kernel.ctx import NIL, SYSTEM, Caller, Ctx, unit
+from entrepot.kernel.ctx import NIL, SYSTEM, Caller, Ctx
 from entrepot.kernel.database import Database
 from entrepot.kernel.logs import about
+from entrepot.kernel.units import unit
 from entrepot.pure.ids import new_id
 
 if TYPE_CHECKING:

@@ -19,12 +19,13 @@ import msgspec
 import structlog
 
 from entrepot.kernel import parking, positions
-from entrepot.kernel.ctx import NIL, SYSTEM, Caller, Ctx, Origin, switch
+from entrepot.kernel.ctx import NIL, SYSTEM, Caller, Ctx, Origin
 from entrepot.kernel.database import Connection, Database
 from entrepot.kernel.log import Bell
 from entrepot.kernel.logs import about
 from entrepot.kernel.origins import Origins
 from entrepot.kernel.positions import BATCH
+from entrepot.kernel.units import switch
 from entrepot.pure.events import Event
 
 if TYPE_CHECKING:

@@ -20,8 +20,9 @@ import msgspec
 import structlog
 
 from entrepot.kernel import idempotency
-from entrepot.kernel.ctx import SYSTEM, Origin, unit
+from entrepot.kernel.ctx import SYSTEM, Origin
 from entrepot.kernel.exchange import AGAIN, GONE, JSON, Headers, encode, etag
+from entrepot.kernel.units import unit
 from entrepot.pure.errors import Refusal
 
 if TYPE_CHECKING:

@@ -24,12 +24,13 @@ from entrepot.kernel import config as configuration
 from entrepot.kernel import postgres
 from entrepot.kernel.carriers import direct
 from entrepot.kernel.config import Config
-from entrepot.kernel.ctx import SYSTEM, Actor, Caller, Ctx, unit
+from entrepot.kernel.ctx import SYSTEM, Actor, Caller, Ctx
 from entrepot.kernel.database import Database, Databases
 from entrepot.kernel.house import House
 from entrepot.kernel.http import BASE, Web
 from entrepot.kernel.module import Catalogue, Module
 from entrepot.kernel.topology import Send, sender
+from entrepot.kernel.units import unit
 from entrepot.pure.ids import new_id
 from entrepot.testing.clock import Clock
 

@@ -11,10 +11,10 @@ from pathlib import Path
 from uuid import UUID
 
 from entrepot.assembly import load_modules
-from entrepot.kernel.ctx import unit
 from entrepot.kernel.database import Database, Databases
 from entrepot.kernel.house import House
 from entrepot.kernel.module import Catalogue
+from entrepot.kernel.units import unit
 from entrepot.testing.world import test_config
 from tests.kernel.trial.events import ThingPoked
 from tests.kernel.trial.manifest import module

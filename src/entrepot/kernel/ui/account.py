@@ -9,11 +9,12 @@ import segno
 from markupsafe import Markup
 
 from entrepot.kernel.access import LogIn
-from entrepot.kernel.ctx import NIL, SYSTEM, unit
+from entrepot.kernel.ctx import NIL, SYSTEM
 from entrepot.kernel.http import STATUS, Exchange, same_origin
 from entrepot.kernel.ui.challenges import good, place_of, signed
 from entrepot.kernel.ui.shell import Shell, safe_path
 from entrepot.kernel.ui.visit import Visit
+from entrepot.kernel.units import unit
 from entrepot.pure.errors import Denied, Invalid, NotFound, Refusal, TooMany, Unauthenticated
 
 

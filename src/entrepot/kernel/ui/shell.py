@@ -10,7 +10,7 @@ from markupsafe import Markup
 
 from entrepot.kernel.access import MOST_UNREAD, LogIn, Notices, throttle
 from entrepot.kernel.config import Config
-from entrepot.kernel.ctx import NIL, SYSTEM, unit
+from entrepot.kernel.ctx import NIL, SYSTEM
 from entrepot.kernel.http import SESSION_COOKIE, STATUS, Exchange, same_origin
 from entrepot.kernel.i18n import LOCALES
 from entrepot.kernel.lists import read_page
@@ -21,6 +21,7 @@ from entrepot.kernel.ui.site import Place
 from entrepot.kernel.ui.tiles import panels_of, tiles_of
 from entrepot.kernel.ui.views import Views
 from entrepot.kernel.ui.visit import ENTITY_COOKIE, LOCALE_COOKIE, Visit
+from entrepot.kernel.units import unit
 from entrepot.pure.errors import Denied, Invalid, Malformed, NotFound, Refusal, TooMany, Unauthenticated
 
 LOG_INS_A_MINUTE = 20

@@ -15,11 +15,12 @@ from starlette.exceptions import HTTPException
 from starlette.requests import Request
 
 from entrepot.kernel.access import Principal
-from entrepot.kernel.ctx import Actor, Ctx, unit
+from entrepot.kernel.ctx import Actor, Ctx
 from entrepot.kernel.http import SESSION_COOKIE, Exchange, Headers, entity_of, same_origin
 from entrepot.kernel.i18n import LOCALES, pick_locale, translate
 from entrepot.kernel.ui.labels import label_of
 from entrepot.kernel.ui.show import Formats
+from entrepot.kernel.units import unit
 from entrepot.pure.errors import Denied, Malformed, NotFound, Refusal, Unauthenticated
 from entrepot.pure.said import Said
 

@@ -9,11 +9,12 @@ from uuid import UUID
 import msgspec
 
 from entrepot.kernel.commands import command
-from entrepot.kernel.ctx import SYSTEM, Caller, Ctx, unit
+from entrepot.kernel.ctx import SYSTEM, Caller, Ctx
 from entrepot.kernel.db import view
 from entrepot.kernel.house import House
 from entrepot.kernel.lists import Listing
 from entrepot.kernel.ui.ports import Attached, Shelf
+from entrepot.kernel.units import unit
 from entrepot.modules.documents.contract import Content, DocumentCard
 from entrepot.modules.documents.tables import Document
 from entrepot.pure.errors import Denied, Refusal

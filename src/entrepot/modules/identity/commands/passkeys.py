@@ -22,8 +22,9 @@ from webauthn.helpers.structs import (
 )
 
 from entrepot.kernel.access import Opened, PasskeyShown
-from entrepot.kernel.ctx import SYSTEM, Ctx, unit
+from entrepot.kernel.ctx import SYSTEM, Ctx
 from entrepot.kernel.db import view
+from entrepot.kernel.units import unit
 from entrepot.modules.identity import rules
 from entrepot.modules.identity.commands.proving import ISSUER, Person
 from entrepot.modules.identity.commands.sessions import open_session

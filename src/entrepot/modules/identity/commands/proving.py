@@ -13,10 +13,11 @@ import pyotp
 from cryptography.fernet import Fernet
 
 from entrepot.kernel.access import Factor
-from entrepot.kernel.ctx import SYSTEM, Ctx, unit
+from entrepot.kernel.ctx import SYSTEM, Ctx
 from entrepot.kernel.db import view
 from entrepot.kernel.i18n import translate
 from entrepot.kernel.jobs import enqueue
+from entrepot.kernel.units import unit
 from entrepot.modules.identity import rules
 from entrepot.modules.identity.commands.people import hash_secret
 from entrepot.modules.identity.events import UserChanged

@@ -9,8 +9,9 @@ import msgspec
 
 from entrepot.kernel.access import Opened
 from entrepot.kernel.commands import command
-from entrepot.kernel.ctx import NIL, SYSTEM, Caller, Ctx, unit
+from entrepot.kernel.ctx import NIL, SYSTEM, Caller, Ctx
 from entrepot.kernel.house import House
+from entrepot.kernel.units import unit
 from entrepot.modules.identity import rules
 from entrepot.modules.identity.commands.people import verify_secret
 from entrepot.modules.identity.commands.proving import must_be_right

@@ -6,8 +6,9 @@ from typing import Any
 from uuid import UUID
 
 from entrepot.kernel.commands import command
-from entrepot.kernel.ctx import SYSTEM, Ctx, unit
+from entrepot.kernel.ctx import SYSTEM, Ctx
 from entrepot.kernel.house import House
+from entrepot.kernel.units import unit
 from entrepot.modules.identity import rules
 from entrepot.modules.identity.events import EntityCreated, TenantActivated, TenantCreated, TenantSuspended
 from entrepot.modules.identity.tables import BusinessEntity, Role, Tenant

@@ -17,8 +17,9 @@ from zoneinfo import ZoneInfo
 
 import msgspec
 
-from entrepot.kernel.ctx import SYSTEM, Again, Ctx, unit
+from entrepot.kernel.ctx import SYSTEM, Again, Ctx
 from entrepot.kernel.house import House
+from entrepot.kernel.units import unit
 from entrepot.modules.catalog.contract import Catalog, Wanted
 from entrepot.modules.inventory.contract import Cost, Inventory
 from entrepot.modules.orders.commands.recording import PosSale, Sale

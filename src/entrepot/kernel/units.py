@@ -1,0 +1,112 @@
+"""Units of work: one request, message or job, in one transaction of one tenant."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Sequence
+from contextlib import asynccontextmanager
+from typing import TYPE_CHECKING
+from uuid import UUID
+
+import asyncpg
+
+from entrepot.kernel.ctx import Again, Ctx
+from entrepot.kernel.database import Connection, Database
+from entrepot.kernel.line import Line, refusal_of
+from entrepot.kernel.origins import NIL, NOBODY_ELSE, SYSTEM, Actor, Caller, Origins, begin_sql, settings_sql
+
+if TYPE_CHECKING:
+    from entrepot.kernel.house import House
+
+
+@asynccontextmanager
+async def unit(
+    house: House,
+    tenant_id: UUID,
+    actor: Actor = SYSTEM,
+    *,
+    entity_id: UUID | None = None,
+    caller: Caller | None = None,
+    locale: str | None = None,
+    preview: bool = False,
+    read_only: bool = False,
+    locks: Sequence[int] = (),
+    database: Database | None = None,
+    hot: bool = False,
+) -> AsyncIterator[Ctx]:
+    """One request, message or job: one tenant, one transaction. Commits at the end, or leaves nothing behind.
+
+    The database is the tenant's; only the directory of tenants names another. What is `hot` runs the same few statements
+    all day, each found by a key whatever the key is: planning them anew for each would cost as much as running them."""
+    database = database or house.databases.of(tenant_id)
+    async with database.connection() as connection:
+        ctx = Ctx(
+            house,
+            database,
+            connection,
+            tenant_id,
+            actor,
+            entity_id=entity_id,
+            caller=caller,
+            locale=locale,
+            preview=preview,
+        )
+        begin = begin_sql(tenant_id, actor, ctx.caller, read_only=read_only)
+        if hot:
+            begin += "; SET LOCAL plan_cache_mode = force_generic_plan"
+        if preview:
+            begin += "; SET LOCAL app.preview = 'on'"
+        # In the order of their numbers, so that no two units wait for each other.
+        for lock in sorted(set(locks)):
+            begin += f"; SELECT pg_advisory_xact_lock({lock:d})"
+        await connection.execute(begin)
+        try:
+            yield ctx
+            if ctx.spoiled is not None:
+                raise ctx.spoiled
+            if preview:
+                await ctx.connection.settle()
+                await connection.execute("ROLLBACK")
+            else:
+                if ctx.pending:
+                    await house.log.write(ctx)
+                await _commit(ctx.connection)
+        except Again:
+            # What was taken elsewhere was taken under the same reference as the winner's: it is theirs now.
+            await _roll_back(connection)
+            raise
+        except BaseException:
+            await _roll_back(connection)
+            await ctx.give_back()
+            raise
+    if ctx.pending and not preview:
+        house.relay.wake(database, {each.event.event_name for each in ctx.pending})
+
+
+async def switch(
+    ctx: Ctx,
+    tenant_id: UUID,
+    actor: Actor = SYSTEM,
+    caller: Caller | None = None,
+    origins: Origins = NOBODY_ELSE,
+) -> None:
+    """Let a unit of the house itself (relay, jobs) go on as another tenant of the same database."""
+    ctx.tenant_id = tenant_id
+    ctx.actor = actor
+    ctx.caller = caller or Caller()
+    ctx.entity_id = NIL
+    ctx.origins = origins
+    # What the database checks at the end of a transaction it must check now, while it sees this tenant's rows.
+    checked = "SET CONSTRAINTS ALL IMMEDIATE; SET CONSTRAINTS ALL DEFERRED; RESET ROLE; "
+    await ctx.connection.execute(checked + settings_sql(tenant_id, actor, ctx.caller, origins))
+
+
+async def _commit(line: Line) -> None:
+    try:
+        await line.execute("COMMIT")
+    except asyncpg.PostgresError as error:
+        raise refusal_of(error) from error
+
+
+async def _roll_back(connection: Connection) -> None:
+    if not connection.is_closed() and connection.is_in_transaction():
+        await connection.execute("ROLLBACK")
