@@ -87,12 +87,13 @@ class Position:
 @dataclass(frozen=True, slots=True)
 class Seen:
     """What one look at the log showed: the oldest transaction still running, our own, whether that was everything
-    there is, and whether events of this subscription are parked."""
+    there is, whether events of this subscription are parked, and as ranges what it passed that is not for it."""
 
     oldest: int
     own: int
     everything: bool
     parked: bool
+    passed: Sequence[tuple[int, int]] = ()
 
 
 async def lock(connection: Connection, name: str, *, wait: bool) -> Position | None:
@@ -111,19 +112,19 @@ async def read(
 ) -> tuple[list[Any], Seen]:
     """The next rows that are not done: those of these events or, for a carrier, those that began in this house."""
     holes = position.holes()
-    rows = await connection.fetch(
-        _READ if source is None else _READ_OWN,
-        [low for low, _ in holes],
-        [high for _, high in holes],
-        list(events) if source is None else source,
-        BATCH,
-        position.since,
-        name,
-        position.now + timedelta(days=2),
-    )
+    lows, highs = [low for low, _ in holes], [high for _, high in holes]
+    wanted = list(events) if source is None else source
+    until = position.now + timedelta(days=2)
+    sql = _READ if source is None else _READ_OWN
+    rows = await connection.fetch(sql, lows, highs, wanted, BATCH, position.since, name, until)
     first = rows[0]
     found = [row for row in rows if row["seq"] is not None]
-    return found, Seen(first["oldest"], first["own"], len(found) < BATCH, first["parked"])
+    if len(found) < BATCH:
+        return found, Seen(first["oldest"], first["own"], True, first["parked"])
+    sql = _PASSED if source is None else _PASSED_OWN
+    passed = await connection.fetchval(sql, lows, highs, wanted, found[-1]["seq"], position.since, until)
+    ranges = [(part.lower, part.upper) for part in passed or ()]
+    return found, Seen(first["oldest"], first["own"], False, first["parked"], ranges)
 
 
 def saved(name: str, position: Position, handled: int) -> Kept:
@@ -182,6 +183,15 @@ LEFT JOIN LATERAL (
     ) r ORDER BY r.seq LIMIT $4
 ) e ON true
 """
+# While there is always more to read, nothing is settled. Without this every batch would look again at what all the batches
+# before it passed, and the holes would grow more and smaller. It names only what is not for this subscription: rows that
+# it should hear may have become visible since.
+_PASSED = """
+SELECT range_agg(int8range(e.seq, e.seq + 1)) FROM unnest($1::bigint[], $2::bigint[]) h(low, high)
+JOIN kernel.event e ON e.seq >= h.low AND e.seq < least(h.high, $4) AND e.at >= $5 AND e.at < $6
+WHERE NOT e.name = ANY($3::text[])
+"""
+_PASSED_OWN = _PASSED.replace("e.name = ANY($3::text[])", "e.source = $3::text")
 _READ_OWN = _READ.replace("name = ANY($3::text[])", "source = $3::text")
 
 _MOVE = """
