@@ -32,7 +32,7 @@ if TYPE_CHECKING:
     from entrepot.kernel.house import House
 
 POLL = 1.0
-PACE = 0.003
+PACE = 0.01
 # What says nothing about the event: the whole batch is tried again. So is everything on a connection that broke.
 TRANSIENT = (
     asyncpg.DeadlockDetectedError,
@@ -212,11 +212,13 @@ class Relay:
             await waker.wait()
             try:
                 # A batch that was not full has left nothing: what came since has set the waker again.
+                began = time.perf_counter()
                 while not self._stopping.is_set() and await self.step(database, reaction) >= BATCH:
-                    pass
+                    began = time.perf_counter()
                 pause = 0.0
-                # Under load the events of a few milliseconds make one batch instead of many small ones.
-                await asyncio.sleep(PACE)
+                # Under load the events of a few milliseconds make one batch instead of many small ones: as long as half
+                # of what a batch takes is well spent waiting for more of them.
+                await asyncio.sleep(min(PACE, (time.perf_counter() - began) / 2))
             except asyncio.CancelledError:
                 raise
             except Exception as error:
