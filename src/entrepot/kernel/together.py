@@ -46,7 +46,7 @@ class Asked(msgspec.Struct, Generic[B], frozen=True):
 
 
 class _Turn(enum.Enum):
-    LEAD = "the transaction before has ended; do the work of all who wait now"
+    LEAD = "the transaction before is prepared; do the work of all who wait now"
     ALONE = "it could not be done together"
 
 
