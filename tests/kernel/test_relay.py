@@ -131,31 +131,6 @@ async def test_a_row_that_commits_late_is_waited_for(fresh: World) -> None:
     assert (len(bounds(state)), bounds(state)[0][0], state["fence_seq"]) == (1, 0, None)
 
 
-async def test_a_full_batch_leaves_no_trail_of_what_it_passed(fresh: World) -> None:
-    """With always more to read nothing is settled, and every batch would look again at all that is between its events. A
-    row that commits late stays a hole all the same, and is handled."""
-    house = fresh.house_of("trial")
-    tenant = (await fresh.tenant()).tenant
-    thing = new_id()
-    reaction = house.relay.reactions["trial.note_poke"]
-    main = house.databases.main
-    [before] = await system(house, "SELECT last_value AS seq FROM kernel.event_seq")
-    batch = positions.BATCH
-    async with unit(house, tenant) as late:
-        late.emit(poked(new_id(), 0))
-        await house.log.write(late)
-        await late.connection.settle()
-        late.pending.clear()
-        mixed = [e for number in range(batch + 5) for e in (poked(thing, number), ThingUnheard(thing_id=thing))]
-        await tell(house, tenant, *mixed)
-        assert await house.relay.step(main, reaction) == batch
-        [state] = await system(house, POSITION, reaction.name)
-        assert bounds(state)[-1] == (before["seq"] + 2, before["seq"] + 1 + 2 * batch)
-        assert len(bounds(state)) <= 2, "what is done lies in one piece behind the late row"
-    assert await house.relay.step(main, reaction) == 6
-    assert await numbers(house, tenant, "poke") == [*range(batch), 0, *range(batch, batch + 5)]
-
-
 async def test_a_hole_below_what_is_done_counts_as_behind(fresh: World) -> None:
     """A batch may end with a row that is newer than the newest number known when it began. A hole below that row has
     no fence yet; if nobody rings when it fills, the watch must find it."""

@@ -13,9 +13,7 @@ import contextlib
 from typing import Any
 from uuid import UUID
 
-import asyncpg
-
-from entrepot.kernel.database import Connection, Database
+from entrepot.kernel.database import TROUBLE, Connection, Database, give_up
 
 Key = tuple[UUID, UUID, str, int, str, int]  # tenant, business entity, document type, year, pattern, padding
 Taken = tuple[int, str, int]  # the first number, pattern, padding
@@ -53,7 +51,8 @@ class Counters:
             del self._asked[key]
             try:
                 row = await self._row(key, sum(count for count, _ in asked))
-            except (OSError, asyncpg.PostgresError, asyncpg.InterfaceError) as error:
+            except TROUBLE as error:
+                give_up(self._connection, error)
                 for _, answer in asked:
                     if not answer.done():
                         answer.set_exception(error)

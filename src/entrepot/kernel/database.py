@@ -11,6 +11,8 @@ import asyncpg
 import msgspec
 
 Connection = Any  # asyncpg.Connection or its pool proxy; asyncpg ships no types
+# The server is gone, or refuses, or died while the driver was in the middle of something.
+TROUBLE = (TimeoutError, OSError, asyncpg.PostgresError, asyncpg.InterfaceError, asyncpg.InternalClientError)
 
 _encode = msgspec.json.Encoder(decimal_format="string").encode
 _decode = msgspec.json.Decoder().decode
@@ -85,6 +87,12 @@ class Databases:
     async def close(self) -> None:
         for database in self.all():
             await database.close()
+
+
+def give_up(connection: Connection | None, error: BaseException) -> None:
+    """End a line on which the driver lost its way: it is of no use any more, and says so only when it is closed."""
+    if connection is not None and isinstance(error, asyncpg.InternalClientError):
+        connection.terminate()
 
 
 async def _prepare(connection: Connection) -> None:

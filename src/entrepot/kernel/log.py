@@ -8,9 +8,9 @@ from collections.abc import Callable, Collection
 from typing import TYPE_CHECKING, Any, NamedTuple
 from uuid import UUID
 
-import asyncpg
 import msgspec
 
+from entrepot.kernel.database import TROUBLE, give_up
 from entrepot.pure.errors import NotFound
 from entrepot.pure.events import Envelope, Event
 
@@ -162,7 +162,8 @@ class Bell:
                     listed = ",".join(sorted(names))
                     payload = listed if len(listed) < MOST_PAYLOAD else ""
                     await self._connection.execute("SELECT pg_notify($1, $2)", CHANNEL, payload)
-            except (TimeoutError, OSError, asyncpg.PostgresError, asyncpg.InterfaceError):
+            except TROUBLE as error:
+                give_up(self._connection, error)
                 self._names |= names
                 self._stirred.set()
                 await asyncio.sleep(0.5)

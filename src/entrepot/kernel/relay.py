@@ -20,7 +20,7 @@ import structlog
 
 from entrepot.kernel import parking, positions
 from entrepot.kernel.ctx import NIL, SYSTEM, Caller, Ctx, Origin
-from entrepot.kernel.database import Connection, Database
+from entrepot.kernel.database import TROUBLE, Connection, Database
 from entrepot.kernel.log import Bell
 from entrepot.kernel.logs import about
 from entrepot.kernel.origins import Origins
@@ -234,7 +234,7 @@ class Relay:
             try:
                 async with database.connection() as connection:
                     waiting = await positions.behind(connection)
-            except (TimeoutError, OSError, asyncpg.PostgresError, asyncpg.InterfaceError) as error:
+            except TROUBLE as error:
                 logger.warning("relay.unwatched", database=database.name, error=repr(error))
                 continue
             for name, waker in self._wakers[database.name].items():

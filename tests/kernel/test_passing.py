@@ -1,0 +1,74 @@
+"""What a subscription remembers of the log while there is always more to read; and a bell that goes on ringing."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Collection
+from typing import Any
+
+import asyncpg
+import pytest
+
+from entrepot.kernel import positions
+from entrepot.kernel.log import Bell
+from entrepot.kernel.units import unit
+from entrepot.pure.ids import new_id
+from entrepot.testing.world import World
+from tests.kernel.helpers import poked, system, tell
+from tests.kernel.test_relay import POSITION, bounds, numbers
+from tests.kernel.trial.events import ThingUnheard
+
+
+async def test_a_full_batch_leaves_no_trail_of_what_it_passed(fresh: World) -> None:
+    """With always more to read nothing is settled, and every batch would look again at all that is between its events. A
+    row that commits late stays a hole all the same, and is handled."""
+    house = fresh.house_of("trial")
+    tenant = (await fresh.tenant()).tenant
+    thing = new_id()
+    reaction = house.relay.reactions["trial.note_poke"]
+    main = house.databases.main
+    [before] = await system(house, "SELECT last_value AS seq FROM kernel.event_seq")
+    batch = positions.BATCH
+    async with unit(house, tenant) as late:
+        late.emit(poked(new_id(), 0))
+        await house.log.write(late)
+        await late.connection.settle()
+        late.pending.clear()
+        mixed = [e for number in range(batch + 5) for e in (poked(thing, number), ThingUnheard(thing_id=thing))]
+        await tell(house, tenant, *mixed)
+        assert await house.relay.step(main, reaction) == batch
+        [state] = await system(house, POSITION, reaction.name)
+        assert bounds(state)[-1] == (before["seq"] + 2, before["seq"] + 1 + 2 * batch)
+        assert len(bounds(state)) <= 2, "what is done lies in one piece behind the late row"
+    assert await house.relay.step(main, reaction) == 6
+    assert await numbers(house, tenant, "poke") == [*range(batch), 0, *range(batch, batch + 5)]
+
+
+async def test_a_bell_whose_line_lost_its_way_rings_on_another(fresh: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A server that dies in the middle of a ring leaves the driver in a state it complains about in its own words."""
+    database = fresh.house_of("trial").databases.main
+    heard: list[str] = []
+    lost: list[str] = []
+    listener, bell = Bell(database, pause=0.0), Bell(database, pause=0.0)
+
+    def note(names: Collection[str]) -> None:
+        heard.extend(names)
+
+    original = asyncpg.Connection.execute
+
+    async def once(self: Any, sql: str, *arguments: Any, **named: Any) -> Any:
+        if "pg_notify" in sql and not lost:
+            lost.append(sql)
+            raise asyncpg.InternalClientError("cannot switch to state 12; another operation (2) is in progress")
+        return await original(self, sql, *arguments, **named)
+
+    await listener.open(note)
+    await bell.open(lambda _names: None)
+    monkeypatch.setattr(asyncpg.Connection, "execute", once)
+    bell.ring({"thing.poked"})
+    async with asyncio.timeout(10):
+        while "thing.poked" not in heard:
+            await asyncio.sleep(0.01)
+    assert len(lost) == 1
+    await bell.close()
+    await listener.close()
