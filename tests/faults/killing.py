@@ -125,7 +125,7 @@ def main() -> None:
             )
             sold = False
             while not sold:
-                with contextlib.suppress(Again):  # it was sold before it was killed; the kernel runs it again
+                with contextlib.suppress(Again):  # as the kernel runs it again when it must give way
                     async with unit(house, tenant, SYSTEM, entity_id=entity) as ctx:
                         await sell(ctx, pos)
                     sold = True

@@ -62,7 +62,7 @@ def plain(outcome):
 
 
 async def one_by(world, shop, entity, actor, body):
-    """What a till is answered by the plain command, run again as the kernel does when a sale was sent twice."""
+    """What a till is answered by the plain command, run again as the kernel does when it must give way."""
     while True:
         with contextlib.suppress(Again):
             async with world.unit(shop.tenant, "orders", actor, entity_id=entity) as ctx:
@@ -183,8 +183,7 @@ GROUP BY 1, 2
 
 @pytest.mark.covers("ORD-105")
 async def test_what_was_sold_is_answered_again_though_it_is_sold_out_by_now(house_world):
-    """Nobody looks for what was sent before until something is sent twice: alone, in a crowd, under the same key or
-    another, with the goods gone and the price changed."""
+    """Alone and in a crowd, under the same key or another, with the goods gone."""
     shop = await house_world.tenant()
     await product(shop, "TICKET", "10.00", stock="6", cost="4.00")
 

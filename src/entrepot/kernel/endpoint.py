@@ -214,8 +214,7 @@ class Endpoint:
         refused: Refusal | None = None
         hot = self.together is not None
         async with self._unit(exchange, principal, preview=preview, locks=locks, hot=hot) as ctx:
-            careful = not hot or idempotency.asked_before(ctx)
-            if key and careful:
+            if key:
                 kept = await idempotency.kept(ctx, key, fingerprint)
                 if kept is not None:
                     return kept.status, [(b"content-type", JSON), (b"idempotent-replay", b"true")], kept.body
@@ -225,10 +224,6 @@ class Endpoint:
                 result = await self.function(ctx, **values)
             except KeptRefusal as but:
                 refused = but.refusal
-            except Refusal:
-                if key and not careful:
-                    raise idempotency.sent_twice(ctx) from None
-                raise
             else:
                 if isinstance(result, Response):
                     return result.status_code, result.raw_headers, bytes(result.body)
@@ -240,7 +235,7 @@ class Endpoint:
                 body = encode(content)
                 status = 200 if preview else self.route.status
                 if key:
-                    await idempotency.keep(ctx, key, fingerprint, status, body, looked_for=careful)
+                    await idempotency.keep(ctx, key, fingerprint, status, body)
             prepared()
         if refused is not None:
             raise refused

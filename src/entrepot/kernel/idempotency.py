@@ -5,15 +5,13 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Sequence
 from datetime import timedelta
-from functools import partial
 from typing import NamedTuple
 from uuid import UUID
 
-from entrepot.kernel.ctx import Again, Ctx
+from entrepot.kernel.ctx import Ctx
 from entrepot.pure.errors import Invalid
 
 KEPT_FOR = timedelta(hours=24)
-_REPEATED = "something was sent twice a moment ago"
 
 
 class Kept(NamedTuple):
@@ -41,18 +39,6 @@ def lock_of(tenant: UUID, key: str) -> int:
     return int.from_bytes(digest, "big", signed=True)
 
 
-def asked_before(ctx: Ctx) -> bool:
-    """Whether to look for what was sent before. Hardly ever is anything sent twice, so what is hot does not look, but
-    begins again (`sent_twice`) when a key says that it was, or when something would be refused that may have been done."""
-    return ctx.house.memory.noted(ctx.tenant_id, _REPEATED)
-
-
-def sent_twice(ctx: Ctx) -> Again:
-    """Begin again, and look for what was sent before; for some seconds so does whatever else this tenant sends."""
-    ctx.house.memory.note(ctx.tenant_id, _REPEATED)
-    return Again()
-
-
 async def kept(ctx: Ctx, key: str, fingerprint: bytes) -> Kept | None:
     """The first answer, if there was one. Refuses with Invalid a key that came with another body before."""
     found = (await kept_many(ctx, [key])).get(key)
@@ -65,22 +51,21 @@ async def kept_many(ctx: Ctx, keys: Sequence[str]) -> dict[str, Kept]:
     return {row["key"]: Kept(row["fingerprint"], row["status"], row["body"]) for row in rows}
 
 
-async def keep(ctx: Ctx, key: str, fingerprint: bytes, status: int, body: bytes, *, looked_for: bool = True) -> None:
+async def keep(ctx: Ctx, key: str, fingerprint: bytes, status: int, body: bytes) -> None:
     """Remember the answer in the transaction that earned it. A refusal leaves nothing, so it is judged anew."""
-    await keep_many(ctx, {key: Kept(fingerprint, status, body)}, looked_for=looked_for)
+    await keep_many(ctx, {key: Kept(fingerprint, status, body)})
 
 
-async def keep_many(ctx: Ctx, answers: dict[str, Kept], *, looked_for: bool = True) -> None:
-    """Remember many answers. Unless they were looked for, one that was given before means to begin again."""
+async def keep_many(ctx: Ctx, answers: dict[str, Kept]) -> None:
+    """Remember many answers."""
     await ctx.run_later(
         "kernel.idempotency",
-        _KEEP if looked_for else _KEEP_NEW,
+        _KEEP,
         list(answers),
         [answer.fingerprint for answer in answers.values()],
         [answer.status for answer in answers.values()],
         [answer.body for answer in answers.values()],
         ctx.now,
-        twice=partial(sent_twice, ctx),
     )
 
 
@@ -90,11 +75,9 @@ async def forget_old(ctx: Ctx) -> int:
 
 
 _KEPT = "SELECT key, fingerprint, status, body FROM kernel.idempotency WHERE key = ANY($1) AND created_at > $2"
-_KEEP_NEW = """
+_KEEP = """
 INSERT INTO kernel.idempotency (key, fingerprint, status, body, created_at)
 SELECT u.*, $5 FROM unnest($1::text[], $2::bytea[], $3::smallint[], $4::bytea[]) AS u
-"""
-_KEEP = f"""{_KEEP_NEW}
 ON CONFLICT (tenant_id, key)
 DO UPDATE SET fingerprint = excluded.fingerprint, status = excluded.status, body = excluded.body,
               created_at = excluded.created_at

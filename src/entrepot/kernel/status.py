@@ -13,7 +13,7 @@ from uuid import UUID
 import msgspec
 
 from entrepot.kernel import holds
-from entrepot.kernel.ctx import Again, Ctx, Twice
+from entrepot.kernel.ctx import Again, Ctx
 from entrepot.pure.errors import Conflict, Denied, Invalid, NotFound
 from entrepot.pure.events import Event, event
 from entrepot.pure.states import Machine, Move
@@ -77,7 +77,6 @@ async def begin(
     status: str | None = None,
     *,
     move: str | None = None,
-    twice: Twice = Again,
 ) -> None:
     """Enter new entities, all in the same first status; written when the unit next needs the database."""
     first = str(status or machine.initial)
@@ -85,7 +84,7 @@ async def begin(
     actors = [ctx.origin(id).actor for id in ids]
     rows = [{"id": id, "actor": by.id, "actor_name": by.name} for id, by in zip(ids, actors, strict=True)]
     until = ctx.now + limit if limit else None
-    await ctx.run_later("kernel.status", _ENTER, rows, machine.entity, first, ctx.now, until, twice=twice)
+    await ctx.run_later("kernel.status", _ENTER, rows, machine.entity, first, ctx.now, until, twice=Again)
     await ctx.run_later("kernel.status_history", _RECORD, rows, machine.entity, first, ctx.now, move)
 
 

@@ -178,9 +178,7 @@ class Together:
         locks = [request.lock for request in batch if request.lock is not None]
         answers: dict[int, Answer | Refusal] = {}
         async with unit(self.house, tenant_id, SYSTEM, entity_id=entity_id, locks=locks, hot=True) as ctx:
-            careful = idempotency.asked_before(ctx)
-            keys = [request.key for request in batch if request.key and careful]
-            known = await idempotency.kept_many(ctx, keys) if keys else {}
+            known = await idempotency.kept_many(ctx, [request.key for request in batch if request.key])
             fresh = []
             for at, request in enumerate(batch):
                 if request.key not in known:
@@ -195,8 +193,6 @@ class Together:
             earned: dict[str, idempotency.Kept] = {}
             for at, result in zip(fresh, results, strict=True):
                 if isinstance(result, Refusal):
-                    if batch[at].key and not careful:
-                        raise idempotency.sent_twice(ctx)
                     answers[at] = result
                     continue
                 body = encode({"data": result})
@@ -204,7 +200,7 @@ class Together:
                 if batch[at].key:
                     earned[batch[at].key] = idempotency.Kept(batch[at].fingerprint, self.status, body)
             if earned:
-                await idempotency.keep_many(ctx, earned, looked_for=careful)
+                await idempotency.keep_many(ctx, earned)
             prepared()
         return [answers[at] for at in range(len(batch))]
 

@@ -6,13 +6,12 @@ import enum
 from collections.abc import Awaitable, Callable, Sequence
 from datetime import date, datetime
 from decimal import Decimal
-from functools import partial
 from typing import Any
 from uuid import UUID
 
 import msgspec
 
-from entrepot.kernel import idempotency, numbers, status
+from entrepot.kernel import numbers, status
 from entrepot.kernel.commands import command
 from entrepot.kernel.ctx import Actor, Again, Ctx
 from entrepot.kernel.db import extended
@@ -121,10 +120,7 @@ async def ring_up(
     A sale that is alone in its unit tells inventory with an undo, so that another service gives the goods back at
     once when the unit fails; in a batch they come back when nobody confirms the sale. With `show` a new order is told
     as it would be read back. `ready` is waited for when everything is priced and nothing is locked or written yet."""
-    # Hardly ever is a sale sent twice, and the key of its order refuses the second; from then on it is asked before.
-    # Neighbours of another process must not be told of one that is repeated.
-    asked = way is Way.GOODS_FIRST or bool(ctx.house.topology.far) or idempotency.asked_before(ctx)
-    known = await _known(ctx, sales) if asked else set()
+    known = await _known(ctx, sales)
     outcomes = {sale.id: Outcome(sale.id, repeated=True) for sale in sales if sale.id in known}
     fresh = list({sale.id: sale for sale in sales if sale.id not in known}.values())
     priced = await _priced(ctx, fresh, outcomes) if fresh else []
@@ -134,9 +130,6 @@ async def ring_up(
     for one in sold:
         seen = shown(ctx, one, numbered[one.sale.id]) if show else None
         outcomes[one.sale.id] = Outcome(one.sale.id, shown=seen)
-    if not asked and await _known(ctx, [sale for sale in sales if outcomes[sale.id].refusal is not None]):
-        # What is sold out by now, or costs something else, was not when it was sold.
-        raise idempotency.sent_twice(ctx)
     return [outcomes[sale.id] for sale in sales]
 
 
@@ -306,10 +299,10 @@ async def _take_money(ctx: Ctx, sold: Sequence[Rung]) -> None:
 async def _write(ctx: Ctx, sold: list[Rung]) -> Sold:
     if not sold:
         return [], {}
-    twice = partial(idempotency.sent_twice, ctx)
+    # The same client id may be sent twice at once: who comes second begins again and finds the order of the first.
     ids = [one.sale.id for one in sold]
-    await ctx.add_later(OrderLine, [row for one in sold for row in line_rows(one)], twice=twice)
-    await status.begin(ctx, rules.ORDER, ids, OrderState.completed, move="sell", twice=twice)
+    await ctx.add_later(OrderLine, [row for one in sold for row in line_rows(one)], twice=Again)
+    await status.begin(ctx, rules.ORDER, ids, OrderState.completed, move="sell")
     await _take_money(ctx, sold)
     return sold, await _write_orders(ctx, sold)
 
@@ -325,7 +318,7 @@ async def _write_orders(ctx: Ctx, sold: Sequence[Rung]) -> dict[UUID, str]:
         taken = await numbers.take_many(ctx, "order", len(these), on=these[0].sale.placed_at.astimezone(zone).date())
         numbered.update({one.sale.id: number for one, number in zip(these, taken, strict=True)})
     rows = [order_row(ctx, one, numbered[one.sale.id]) for one in sold]
-    await ctx.add_later(Order, rows, twice=partial(idempotency.sent_twice, ctx))
+    await ctx.add_later(Order, rows, twice=Again)
     for one in sold:
         ctx.emit(completed(ctx, one, numbered[one.sale.id]))
     return numbered
