@@ -299,9 +299,11 @@ async def _take_money(ctx: Ctx, sold: Sequence[Rung]) -> None:
 async def _write(ctx: Ctx, sold: list[Rung]) -> Sold:
     if not sold:
         return [], {}
-    # The same client id may be sent twice at once: who comes second begins again and finds the order of the first.
+    # The same client id may be sent twice at once: who comes second waits here for the first, and begins again to find
+    # its order, before an order number is spent.
     ids = [one.sale.id for one in sold]
     await ctx.add_later(OrderLine, [row for one in sold for row in line_rows(one)], twice=Again)
+    await ctx.connection.settle()
     await status.begin(ctx, rules.ORDER, ids, OrderState.completed, move="sell")
     await _take_money(ctx, sold)
     return sold, await _write_orders(ctx, sold)
