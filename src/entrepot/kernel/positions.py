@@ -11,12 +11,14 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import asyncpg
 
 from entrepot.kernel.database import Connection
-from entrepot.kernel.line import Kept
+
+if TYPE_CHECKING:
+    from entrepot.kernel.ctx import Ctx
 
 BATCH = 100
 END = 2**62
@@ -127,10 +129,12 @@ async def read(
     return found, Seen(first["oldest"], first["own"], False, first["parked"], ranges)
 
 
-def saved(name: str, position: Position, handled: int) -> Kept:
-    """What keeps the position; it counts when the transaction commits, together with what the handlers did."""
+async def save(ctx: Ctx, name: str, position: Position, handled: int) -> None:
+    """Keep the position; it counts when the transaction commits, together with what the handlers did."""
     fence = position.fence
-    arguments = (
+    await ctx.run_later(
+        "kernel.subscription",
+        _MOVE,
         name,
         [asyncpg.Range(low, high) for low, high in position.done],
         fence.seq if fence else None,
@@ -139,7 +143,6 @@ def saved(name: str, position: Position, handled: int) -> Kept:
         position.since,
         handled,
     )
-    return Kept("kernel.subscription", _MOVE, arguments, AssertionError)
 
 
 async def register(connection: Connection, names: Sequence[str], from_start: Sequence[bool]) -> None:

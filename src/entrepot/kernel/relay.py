@@ -286,7 +286,7 @@ class Relay:
             told |= await self._retry(ctx, reaction, due)
         position.finish([*((row["seq"], row["seq"] + 1) for row in rows), *seen.passed])
         if position.settle(seen) or rows:
-            await connection.later(positions.saved(reaction.name, position, len(rows)))
+            await positions.save(ctx, reaction.name, position, len(rows))
         return len(rows) + len(due), told
 
     async def _deliver(
