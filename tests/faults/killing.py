@@ -7,7 +7,6 @@ before any event loop exists, so a child dies as a whole process does.
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import json
 import os
 import signal
@@ -21,7 +20,7 @@ import asyncpg
 
 from entrepot import assembly
 from entrepot.kernel import postgres
-from entrepot.kernel.ctx import SYSTEM, Again
+from entrepot.kernel.ctx import SYSTEM
 from entrepot.kernel.database import Database, Databases
 from entrepot.kernel.house import House
 from entrepot.kernel.module import Catalogue
@@ -123,12 +122,8 @@ def main() -> None:
                 lines=[SaleLine(sku="TEA", quantity=Decimal(2))],
                 payments=[SalePayment(method=PaymentMethod.cash, amount=Decimal(10))],
             )
-            sold = False
-            while not sold:
-                with contextlib.suppress(Again):  # as the kernel runs it again when it must give way
-                    async with unit(house, tenant, SYSTEM, entity_id=entity) as ctx:
-                        await sell(ctx, pos)
-                    sold = True
+            async with unit(house, tenant, SYSTEM, entity_id=entity) as ctx:
+                await sell(ctx, pos)
             Killer.left = None
             await house.stop()
 

@@ -15,7 +15,7 @@ import sqlalchemy as sa
 
 from entrepot.kernel import db
 from entrepot.kernel.database import Connection, Database
-from entrepot.kernel.line import Kept, Line, written
+from entrepot.kernel.line import Line, Write, written
 from entrepot.kernel.log import Pending
 from entrepot.kernel.origins import (
     NIL,
@@ -224,11 +224,11 @@ class Ctx:
         stamped, sql = self._many(table, rows, skip_conflicts)
         if stamped:
             name = f"{table.table.schema}.{table.table.name}"
-            await self.connection.later(Kept(name, sql, (stamped,), twice or partial(_like_this, table.entity)))
+            await self.connection.later(Write(name, sql, (stamped,), twice or partial(_like_this, table.entity)))
 
     async def run_later(self, table: str, sql: str, *arguments: Any, twice: Twice | None = None) -> None:
         """Run a write of one table (`schema.name`) when the unit next needs the database."""
-        await self.connection.later(Kept(table, sql, arguments, twice or partial(_like_this, table)))
+        await self.connection.later(Write(table, sql, arguments, twice or partial(_like_this, table)))
 
     def _many(
         self, table: type[db.Table], rows: Iterable[Mapping[str, Any]], skip_conflicts: bool

@@ -21,7 +21,7 @@ _PARAMETER = re.compile(r"\$(\d+)")
 _TOGETHER: dict[tuple[str, ...], str] = {}
 
 
-class Kept(NamedTuple):
+class Write(NamedTuple):
     """A write that was kept back: the table it writes (`schema.name`), and what its refusal by a unique key means."""
 
     table: str
@@ -37,7 +37,7 @@ class Line:
 
     def __init__(self, connection: Connection) -> None:
         self.connection = connection
-        self._kept: list[Kept] = []
+        self._kept: list[Write] = []
         self._context: str | None = None
 
     # ── at once, after what was kept back ──
@@ -60,7 +60,7 @@ class Line:
 
     # ── later ──
 
-    async def later(self, kept: Kept) -> None:
+    async def later(self, kept: Write) -> None:
         """Keep a write back. What is kept back does not see one another, so a table that is among it already is settled
         first."""
         if any(each.table == kept.table for each in self._kept):
@@ -107,7 +107,7 @@ class Line:
         return bool(self.connection.is_in_transaction())
 
 
-def _together(kept: Sequence[Kept], *, named: bool) -> str:
+def _together(kept: Sequence[Write], *, named: bool) -> str:
     """One statement of many, each with its own parameters. What writes runs to its end although nobody reads from it,
     and its triggers come after all of it: they see the context that the main query sets."""
     if len(kept) == 1 and not named:
