@@ -44,6 +44,43 @@ async def test_a_full_batch_leaves_no_trail_of_what_it_passed(fresh: World) -> N
     assert await numbers(house, tenant, "poke") == [*range(batch), 0, *range(batch, batch + 5)]
 
 
+async def test_a_backlog_is_read_no_further_than_the_batch_needs(fresh: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The planner would rather read all of it and sort, for each hundred again."""
+    house = fresh.house_of("trial")
+    tenant = (await fresh.tenant()).tenant
+    reaction = house.relay.reactions["trial.note_poke"]
+    main = house.databases.main
+    await house.relay.drain()
+    batch = positions.BATCH
+    thing = new_id()
+    backlog = [e for number in range(15 * batch) for e in (poked(thing, number), ThingUnheard(thing_id=thing))]
+    await tell(house, tenant, *backlog)
+    looked: list[int] = []
+    for name in ("fetch", "fetchval"):
+        original = getattr(asyncpg.Connection, name)
+
+        async def measured(self: Any, sql: str, *arguments: Any, _original: Any = original, **named: Any) -> Any:
+            if "FROM kernel.event" in sql or "JOIN kernel.event" in sql:
+                [(plan,)] = await self._execute(f"EXPLAIN (ANALYZE, FORMAT JSON) {sql}", arguments, 0, None)
+                looked.append(rows_read(plan[0]["Plan"]))
+            return await _original(self, sql, *arguments, **named)
+
+        monkeypatch.setattr(asyncpg.Connection, name, measured)
+    for _ in range(15):
+        assert await house.relay.step(main, reaction) == batch
+    assert await house.relay.step(main, reaction) == 0
+    assert len(looked) == 31, "the log is read, and what was passed in it, by each full batch"
+    assert max(looked) <= 2 * batch, looked
+
+
+def rows_read(plan: dict[str, Any]) -> int:
+    """How many rows of the log were looked at, fit or not."""
+    mine = 0
+    if plan.get("Relation Name", "").startswith("event"):
+        mine = round((plan["Actual Rows"] + plan.get("Rows Removed by Filter", 0)) * plan["Actual Loops"])
+    return mine + sum(rows_read(part) for part in plan.get("Plans", []))
+
+
 async def test_a_bell_whose_line_lost_its_way_rings_on_another(fresh: World, monkeypatch: pytest.MonkeyPatch) -> None:
     """A server that dies in the middle of a ring leaves the driver in a state it complains about in its own words."""
     database = fresh.house_of("trial").databases.main

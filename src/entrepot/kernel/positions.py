@@ -21,6 +21,9 @@ if TYPE_CHECKING:
     from entrepot.kernel.ctx import Ctx
 
 BATCH = 100
+# How the log is read: along its numbers, as far as needed. The planner takes a range of numbers for a small part of the
+# log, and would read and sort all of a backlog for each hundred of it. It is told before, and `switch` lets it free again.
+ALONG = "SET LOCAL enable_sort = off; SET LOCAL enable_seqscan = off"
 END = 2**62
 
 

@@ -20,7 +20,7 @@ import structlog
 
 from entrepot.kernel import parking, positions
 from entrepot.kernel.ctx import NIL, SYSTEM, Caller, Ctx, Origin
-from entrepot.kernel.database import TROUBLE, Connection, Database
+from entrepot.kernel.database import Connection, Database
 from entrepot.kernel.log import Bell
 from entrepot.kernel.logs import about
 from entrepot.kernel.origins import Origins
@@ -234,7 +234,7 @@ class Relay:
             try:
                 async with database.connection() as connection:
                     waiting = await positions.behind(connection)
-            except TROUBLE as error:
+            except Exception as error:
                 logger.warning("relay.unwatched", database=database.name, error=repr(error))
                 continue
             for name, waker in self._wakers[database.name].items():
@@ -250,7 +250,7 @@ class Relay:
     async def _batch(self, database: Database, reaction: Reaction, *, wait: bool, careful: bool) -> int:
         async with database.connection() as connection:
             ctx = Ctx(self.house, database, connection, NIL, SYSTEM)
-            await connection.execute("BEGIN; SET LOCAL ROLE entrepot_system")
+            await connection.execute(f"BEGIN; SET LOCAL ROLE entrepot_system; {positions.ALONG}")
             try:
                 handled, told = await self._read_and_handle(ctx, reaction, wait, careful)
                 await ctx.connection.execute("COMMIT")

@@ -96,8 +96,9 @@ async def switch(
     ctx.entity_id = NIL
     ctx.origins = origins
     # What the database checks at the end of a transaction it must check now, while it sees this tenant's rows.
-    checked = "SET CONSTRAINTS ALL IMMEDIATE; SET CONSTRAINTS ALL DEFERRED; RESET ROLE; "
-    await ctx.connection.execute(checked + settings_sql(tenant_id, actor, ctx.caller, origins))
+    checked = "SET CONSTRAINTS ALL IMMEDIATE; SET CONSTRAINTS ALL DEFERRED; "
+    free = "RESET ROLE; RESET enable_sort; RESET enable_seqscan; "
+    await ctx.connection.execute(checked + free + settings_sql(tenant_id, actor, ctx.caller, origins))
 
 
 async def _commit(line: Line) -> None:
