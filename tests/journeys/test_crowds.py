@@ -6,6 +6,7 @@ import asyncio
 import contextlib
 import random
 from decimal import Decimal
+from functools import partial
 from uuid import UUID
 
 import msgspec
@@ -69,6 +70,11 @@ async def one_by(world, shop, entity, actor, body):
                 return await selling.sell(ctx, body)
 
 
+async def all_of(asked):
+    """None of them was answered before."""
+    return list(range(len(asked)))
+
+
 async def gathered_by(world, shop, entity, wanted):
     """What a crowd is answered, run again as the kernel does when goods go short."""
     while True:
@@ -77,7 +83,8 @@ async def gathered_by(world, shop, entity, wanted):
                 asked = [
                     Asked(body, Origin(actor, Caller(request_id=f"r{at}"))) for at, (actor, body) in enumerate(wanted)
                 ]
-                return await selling.sell_together(ctx, asked)
+                answers = await selling.sell_together(ctx, asked, partial(all_of, asked))
+                return [answers[at] for at in range(len(asked))]
 
 
 @pytest.mark.parametrize("seed", range(8))

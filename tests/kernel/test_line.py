@@ -47,7 +47,7 @@ async def test_what_is_written_later_goes_as_one_statement_with_the_commit(
         await ctx.add_later(Handled, [handled(number) for number in range(12)])
         await ctx.run_later("trial.tag", "INSERT INTO trial.tag (id, name) VALUES ($1, $2)", new_id(), "t")
         assert sent == []
-    assert [text[:30] for text in sent] == ["WITH write_0 AS (INSERT INTO t", "COMMIT"]
+    assert [text[:30] for text in sent] == ["WITH part_0 AS (INSERT INTO tr", "COMMIT"]
     async with trial.unit(ada.tenant, "trial") as ctx:
         assert await ctx.value(NAMES) == ["a", "b"]
         assert await ctx.value("SELECT array_agg(number ORDER BY at) FROM trial.handled") == list(range(12))
@@ -57,8 +57,8 @@ async def test_what_is_written_later_goes_as_one_statement_with_the_commit(
 async def test_who_reads_sees_it_and_only_who_says_so_overtakes_it(trial: World, ada: Person, sent: list[str]) -> None:
     async with trial.unit(ada.tenant, "trial") as ctx:
         await ctx.add_later(Thing, [{"name": "a"}])
-        assert await (await ctx.ahead("trial.tag")).fetchval(NAMES) is None
-        assert await (await ctx.ahead("trial.tag", "trial.thing")).fetchval(NAMES) == ["a"]
+        assert await ctx.ask(NAMES, tables=("trial.tag",)) == [(None,)]
+        assert await ctx.ask(NAMES, tables=("trial.tag", "trial.thing")) == [(["a"],)]
         await ctx.add_later(Thing, [{"name": "b"}])
         assert await ctx.value(NAMES) == ["a", "b"]
         await ctx.add_later(Thing, [{"name": "c"}])
@@ -117,7 +117,7 @@ async def test_the_trail_of_what_is_written_later_names_whose_work_it_is(
         await ctx.act_for({his: Origin(bob, Caller(request_id="r-bob"))})
         await ctx.add_later(Thing, [{"id": mine, "name": "mine"}, {"id": his, "name": "his"}])
         await ctx.add_later(Handled, [handled(1)])
-    assert [text[:12] for text in sent] == ["WITH write_0", "COMMIT"]
+    assert [text[:12] for text in sent] == ["WITH part_0 ", "COMMIT"]
     async with trial.unit(ada.tenant, "trial") as ctx:
         trail = await ctx.connection.fetch(
             "SELECT new->>'name' AS name, actor_name, request_id FROM kernel.audit_trail "
@@ -128,3 +128,101 @@ async def test_the_trail_of_what_is_written_later_names_whose_work_it_is(
         ("mine", "system", ""),
         ("his", "Bob", "r-bob"),
     ]
+
+
+async def test_what_is_asked_side_by_side_is_one_statement(trial: World, ada: Person, sent: list[str]) -> None:
+    """Also where one of them asks nothing, one asks twice, one reads the plain way, and some are deeper than others."""
+
+    async def asks(what: str) -> list[Any]:
+        return await ctx.ask("SELECT name, rank FROM trial.thing WHERE name = $1", what, tables=("trial.thing",))
+
+    async def asks_twice() -> list[Any]:
+        return [*await asks("a"), *await asks("c")]
+
+    async def reads() -> Any:
+        return await ctx.value("SELECT count(*) FROM trial.tag"), await asks("b")
+
+    async def asks_nothing() -> str:
+        return "nothing"
+
+    async with trial.unit(ada.tenant, "trial") as ctx:
+        await ctx.add_many(Thing, [{"name": "a", "rank": 1}, {"name": "b", "rank": 2}, {"name": "c", "rank": 3}])
+        sent.clear()
+        found = await ctx.side_by_side(
+            asks("b"), asks_twice(), reads(), asks_nothing(), ctx.side_by_side(asks("none"), asks("c"))
+        )
+        assert found == [
+            [("b", 2)],
+            [("a", 1), ("c", 3)],
+            (0, [("b", 2)]),
+            "nothing",
+            [[], [("c", 3)]],
+        ]
+        assert [text[:12] for text in sent] == ["SELECT count", "WITH part_0 ", "SELECT name,"]
+        assert await asks("a") == [("a", 1)]
+
+
+async def test_one_that_fails_beside_others_leaves_a_line_that_can_be_used(trial: World, ada: Person) -> None:
+    done: list[str] = []
+
+    async def asks(name: str) -> None:
+        await ctx.ask("SELECT 1 FROM trial.thing WHERE name = $1", name, tables=("trial.thing",))
+        done.append(name)
+
+    async def refuses() -> None:
+        raise Conflict("no")
+
+    async def asks_nonsense() -> None:
+        await ctx.ask("SELECT nonsense FROM trial.thing", tables=("trial.thing",))
+
+    async with trial.unit(ada.tenant, "trial") as ctx:
+        with pytest.raises(Conflict, match="no"):
+            await ctx.side_by_side(asks("a"), refuses(), asks("b"))
+        assert sorted(done) == ["a", "b"]
+        with pytest.raises(asyncpg.UndefinedColumnError):
+            async with ctx.attempt():
+                await ctx.side_by_side(asks("c"), asks_nonsense())
+        assert sorted(done) == ["a", "b"], "who asked beside it knows no answer either"
+        await asks("d")
+    assert sorted(done) == ["a", "b", "d"]
+
+
+async def test_who_is_ended_while_others_still_think_leaves_nothing_on_the_line(trial: World, ada: Person) -> None:
+    never = asyncio.Event()
+
+    async def asks() -> None:
+        await ctx.ask("SELECT 1 FROM trial.thing", tables=("trial.thing",))
+
+    async with trial.unit(ada.tenant, "trial") as ctx:
+        work = asyncio.create_task(ctx.side_by_side(asks(), asks(), never.wait()))
+        await asyncio.sleep(0.01)
+        work.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await work
+        await ctx.add(Thing, name="after")
+        assert await ctx.ask(NAMES, tables=("trial.thing",)) == [(["after"],)]
+
+
+async def test_what_was_kept_back_goes_along_with_a_question_when_told_to(
+    trial: World, ada: Person, sent: list[str]
+) -> None:
+    async with trial.unit(ada.tenant, "trial") as ctx:
+        sent.clear()
+        await ctx.add_later(Thing, [{"name": "a"}])
+        ctx.connection.take_along()
+        assert await ctx.ask("SELECT count(*) FROM trial.tag", tables=("trial.tag",)) == [(0,)]
+        await ctx.connection.taken_along()
+        await ctx.add_later(Thing, [{"name": "b"}])
+        assert await ctx.ask("SELECT count(*) FROM trial.tag", tables=("trial.tag",)) == [(0,)]
+        assert [text[:32] for text in sent] == ["WITH part_0 AS (INSERT INTO tria", "SELECT count(*) FROM trial.tag"]
+        await ctx.add_later(Tag, [{"name": "t"}])
+        ctx.connection.take_along()
+        await ctx.connection.taken_along()
+        assert len(sent) == 3, "nobody asked, so it went by itself"
+    async with trial.unit(ada.tenant, "trial") as ctx:
+        assert await ctx.value(NAMES) == ["a", "b"]
+    with pytest.raises(Again):
+        async with trial.unit(ada.tenant, "trial") as ctx:
+            await ctx.add_later(Tag, [{"name": "t"}], twice=Again)
+            ctx.connection.take_along()
+            await ctx.ask("SELECT count(*) FROM trial.thing", tables=("trial.thing",))

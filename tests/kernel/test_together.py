@@ -87,11 +87,11 @@ async def crowd(ada: Person, calls: list[tuple[Person, str, dict[str, str]]]) ->
     return list(await asyncio.gather(*tasks))
 
 
-async def test_who_comes_alone_runs_alone(trial: World, ada: Person) -> None:
+async def test_who_comes_alone_is_a_crowd_of_one(trial: World, ada: Person) -> None:
     assert await ada.post("/cards", {"name": "one"}, status=201) == "one"
     assert await ada.post("/cards", {"name": "two"}, status=201) == "two"
     made = await rows(trial, ada, MADE)
-    assert [(row["name"], row["rank"]) for row in made] == [("one", -1), ("two", -1)]
+    assert [(row["name"], row["rank"]) for row in made] == [("one", 1), ("two", 1)]
     assert made[0]["transaction"] != made[1]["transaction"]
 
 
@@ -152,7 +152,7 @@ async def test_tenants_are_never_in_one_crowd(trial: World, ada: Person) -> None
     eve = await trial.tenant()
     answers = await crowd(ada, [(ada, "mine", {}), (eve, "hers", {}), (ada, "mine too", {})])
     assert [answer.status_code for answer in answers] == [201, 201, 201]
-    assert [(row["name"], row["rank"]) for row in await rows(trial, eve, MADE)] == [("hers", -1)]
+    assert [(row["name"], row["rank"]) for row in await rows(trial, eve, MADE)] == [("hers", 1)]
     made = {row["name"]: row["rank"] for row in await rows(trial, ada, MADE) if row["name"] != "slow"}
     assert made == {"mine": 2, "mine too": 2}
 

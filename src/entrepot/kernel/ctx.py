@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import contextlib
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Mapping, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Collection, Coroutine, Iterable, Mapping, Sequence
 from contextlib import asynccontextmanager
 from datetime import UTC, datetime
 from functools import partial
@@ -170,10 +170,14 @@ class Ctx:
 
     # ── named raw SQL, for measured hot paths ──
 
-    async def ahead(self, *tables: str) -> Connection:
-        """The driver's connection, for a statement that overtakes what is written later, because it looks at no other
-        tables than these (`schema.name`)."""
-        return await self.connection.ahead(*tables)
+    async def ask(self, sql: str, *arguments: Any, tables: Collection[str]) -> list[Any]:
+        """Rows, columns by position, of a statement that overtakes what is written later, because it looks at no other
+        tables than these (`schema.name`). What is asked `side_by_side` goes as one statement."""
+        return await self.connection.ask(sql, *arguments, tables=tables)
+
+    async def side_by_side(self, *works: Coroutine[Any, Any, Any]) -> list[Any]:
+        """What these come to, done beside each other in this transaction."""
+        return await self.connection.side_by_side(*works)
 
     async def rows(self, shape: type[S], sql: str, *arguments: Any) -> list[S]:
         make = db.maker(shape)

@@ -47,8 +47,8 @@ async def kept(ctx: Ctx, key: str, fingerprint: bytes) -> Kept | None:
 
 async def kept_many(ctx: Ctx, keys: Sequence[str]) -> dict[str, Kept]:
     """The answers that were given under these keys."""
-    rows = await ctx.connection.fetch(_KEPT, keys, ctx.now - KEPT_FOR)
-    return {row["key"]: Kept(row["fingerprint"], row["status"], row["body"]) for row in rows}
+    rows = await ctx.ask(_KEPT, keys, ctx.now - KEPT_FOR, tables=("kernel.idempotency",))
+    return {key: Kept(*answer) for key, *answer in rows}
 
 
 async def keep(ctx: Ctx, key: str, fingerprint: bytes, status: int, body: bytes) -> None:

@@ -2,13 +2,14 @@
 with the next that must be sent: a round trip costs more than many a write, and rows that others want stay locked for
 less.
 
-Who reads or writes the plain way never notices, because everything that was kept back goes first. Only who asks for
-`ahead` overtakes it, and says which tables that concerns."""
+Who reads or writes the plain way never notices, because everything that was kept back goes first. Only who asks
+overtakes it, and says which tables that concerns. What several ask side by side is one statement too."""
 
 from __future__ import annotations
 
+import asyncio
 import re
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Collection, Coroutine, Sequence
 from typing import Any, NamedTuple
 
 import asyncpg
@@ -30,33 +31,114 @@ class Write(NamedTuple):
     twice: Callable[[], BaseException]
 
 
+class Question(NamedTuple):
+    """A statement somebody waits for, with the tables it looks at."""
+
+    sql: str
+    arguments: Sequence[Any]
+    tables: Collection[str]
+    answer: asyncio.Future[list[Any]]
+
+
 class Line:
     """A connection in a transaction, with what is still to be sent on it."""
 
-    __slots__ = ("_context", "_kept", "connection")
+    __slots__ = ("_along", "_asked", "_busy", "_context", "_kept", "_turn", "connection")
 
     def __init__(self, connection: Connection) -> None:
         self.connection = connection
         self._kept: list[Write] = []
         self._context: str | None = None
+        self._along = False
+        self._turn = asyncio.Lock()
+        self._asked: list[Question] = []
+        self._busy = 1  # who runs and may still ask something; at first the unit itself
 
     # ── at once, after what was kept back ──
 
     async def fetch(self, sql: str, *arguments: Any) -> Any:
-        await self.settle()
-        return await self.connection.fetch(sql, *arguments)
+        async with self._turn:
+            await self._settle()
+            return await self.connection.fetch(sql, *arguments)
 
     async def fetchrow(self, sql: str, *arguments: Any) -> Any:
-        await self.settle()
-        return await self.connection.fetchrow(sql, *arguments)
+        async with self._turn:
+            await self._settle()
+            return await self.connection.fetchrow(sql, *arguments)
 
     async def fetchval(self, sql: str, *arguments: Any) -> Any:
-        await self.settle()
-        return await self.connection.fetchval(sql, *arguments)
+        async with self._turn:
+            await self._settle()
+            return await self.connection.fetchval(sql, *arguments)
 
     async def execute(self, sql: str, *arguments: Any) -> Any:
-        await self.settle()
-        return await self.connection.execute(sql, *arguments)
+        async with self._turn:
+            await self._settle()
+            return await self.connection.execute(sql, *arguments)
+
+    # ── side by side, overtaking what was kept back ──
+
+    async def ask(self, sql: str, *arguments: Any, tables: Collection[str]) -> list[Any]:
+        """The rows of a statement that looks only at these tables (`schema.name`) and leaves nothing in the audit trail;
+        columns by position. It overtakes what was kept back for others, and waits for those who ask beside it."""
+        mine = Question(sql, arguments, tables, asyncio.get_running_loop().create_future())
+        self._asked.append(mine)
+        self._busy -= 1
+        if not self._busy:
+            await self._answer()
+        try:
+            return await mine.answer
+        except asyncio.CancelledError:
+            if mine in self._asked:
+                self._asked.remove(mine)
+                self._busy += 1
+            raise
+
+    async def side_by_side(self, *works: Coroutine[Any, Any, Any]) -> list[Any]:
+        """What these come to, done beside each other: what they ask goes as one statement as soon as each of them has asked
+        or is done. When one fails, that is raised when all have come to their end."""
+        failed: list[BaseException] = []
+        self._busy += len(works) - 1
+        try:
+            done = await asyncio.gather(*(self._beside(work, failed) for work in works), return_exceptions=True)
+        finally:
+            self._busy += 1
+        if failed:
+            raise failed[0]
+        return done
+
+    async def _beside(self, work: Coroutine[Any, Any, Any], failed: list[BaseException]) -> Any:
+        try:
+            return await work
+        except BaseException as error:
+            failed.append(error)
+            raise
+        finally:
+            self._busy -= 1
+            if self._asked and not self._busy:
+                await self._answer()
+
+    async def _answer(self) -> None:
+        asked, self._asked = self._asked, []
+        try:
+            async with self._turn:
+                if any(write.table in question.tables for write in self._kept for question in asked):
+                    await self._settle()
+                answers = await self._send(asked, along=self._along)
+        except Exception as error:
+            for question in asked:
+                if not question.answer.done():
+                    question.answer.set_exception(error)
+        except BaseException:
+            for question in asked:
+                question.answer.cancel()
+            raise
+        else:
+            for question, rows in zip(asked, answers, strict=True):
+                if not question.answer.done():
+                    question.answer.set_result(rows)
+        finally:
+            self._busy += len(asked)
 
     # ── later ──
 
@@ -71,24 +153,44 @@ class Line:
         """From the next write on the audit trail says this (JSON) of whose work it is."""
         self._context = facts
 
-    async def ahead(self, *tables: str) -> Connection:
-        """The connection itself, for a statement that overtakes what was kept back. It looks only at these tables
-        (`schema.name`) and leaves nothing in the audit trail."""
-        if any(each.table in tables for each in self._kept):
+    def take_along(self) -> None:
+        """What is kept back now goes with the next statement, also with one that would overtake it."""
+        self._along = True
+
+    async def taken_along(self) -> None:
+        """Make sure that what was to be taken along has been."""
+        if self._along:
             await self.settle()
-        return self.connection
 
     async def settle(self) -> None:
         """Send what was kept back, as one statement; it refuses what the database refuses."""
-        if not self._kept and self._context is None:
-            return
-        kept, self._kept = self._kept, []
-        facts, self._context = self._context, None
-        arguments = [argument for each in kept for argument in each.arguments]
-        if facts is not None:
-            arguments.append(facts)
+        async with self._turn:
+            await self._settle()
+
+    async def _settle(self) -> None:
+        if self._kept or self._context is not None:
+            await self._send((), along=True)
+
+    async def _send(self, asked: Sequence[Question], *, along: bool) -> list[Any]:
+        """One statement: what is asked, and when it comes `along` what was kept back."""
+        kept: list[Write] = []
+        facts = None
+        if along:
+            kept, self._kept = self._kept, []
+            facts, self._context = self._context, None
+            self._along = False
+        arguments = [argument for write in kept for argument in write.arguments]
+        arguments += [argument for question in asked for argument in question.arguments]
         try:
-            await self.connection.execute(_together(kept, named=facts is not None), *arguments)
+            if len(asked) == 1 and not kept and facts is None:
+                return [await self.connection.fetch(asked[0].sql, *arguments)]
+            if facts is not None:
+                arguments.append(facts)
+            sql = _together(kept, asked, named=facts is not None)
+            if not asked:
+                await self.connection.execute(sql, *arguments)
+                return []
+            return list(await self.connection.fetchrow(sql, *arguments))[: len(asked)]
         except asyncpg.UniqueViolationError as error:
             table = f"{error.schema_name}.{error.table_name}"
             raise next((each.twice() for each in kept if each.table == table), error) from error
@@ -99,6 +201,7 @@ class Line:
         """Forget what was kept back: its transaction is rolled back."""
         self._kept.clear()
         self._context = None
+        self._along = False
 
     def is_closed(self) -> bool:
         return bool(self.connection.is_closed())
@@ -107,20 +210,26 @@ class Line:
         return bool(self.connection.is_in_transaction())
 
 
-def _together(kept: Sequence[Write], *, named: bool) -> str:
-    """One statement of many, each with its own parameters. What writes runs to its end although nobody reads from it,
-    and its triggers come after all of it: they see the context that the main query sets."""
-    if len(kept) == 1 and not named:
+def _together(kept: Sequence[Write], asked: Sequence[Question], *, named: bool) -> str:
+    """One statement of many, each with its own parameters; each question is answered with a list of its rows. What writes
+    runs to its end although nobody reads from it, and its triggers come after all of it: they see the context that the
+    main query sets."""
+    if len(kept) == 1 and not asked and not named:
         return kept[0].sql
-    key = (*(each.sql for each in kept), str(named))
+    key = (*(each.sql for each in kept), "?", *(each.sql for each in asked), str(named))
     found = _TOGETHER.get(key)
     if found is None:
+        # The names are made here, never given.
         parts, before = [], 0
-        for at, each in enumerate(kept):
-            parts.append(f"write_{at} AS ({_shifted(each.sql, before)})")
-            before += len(each.arguments)
-        ends = f"SELECT set_config('app.context', ${before + 1}, true)" if named else "SELECT 1"
-        found = _TOGETHER[key] = f"WITH {', '.join(parts)} {ends}" if parts else ends
+        statements = [(each.sql, each.arguments) for each in kept] + [(each.sql, each.arguments) for each in asked]
+        for at, (sql, arguments) in enumerate(statements):
+            parts.append(f"part_{at} AS ({_shifted(sql, before)})")
+            before += len(arguments)
+        numbers = range(len(kept), len(parts))
+        wanted = [f"ARRAY(SELECT row_{at} FROM part_{at} AS row_{at})" for at in numbers]  # noqa: S608
+        if named:
+            wanted.append(f"set_config('app.context', ${before + 1}, true)")
+        found = _TOGETHER[key] = f"{'WITH ' * bool(parts)}{', '.join(parts)} SELECT {', '.join(wanted or ['1'])}"
     return found
 
 

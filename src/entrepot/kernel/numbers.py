@@ -12,6 +12,7 @@ from entrepot.pure.errors import Invalid, NotFound
 
 PATTERN = re.compile(r"^[^{}]*(\{year\}|\{month\}|\{entity\}|[^{}])*\{number\}(\{year\}|\{month\}|\{entity\}|[^{}])*$")
 MAX_AT_ONCE = 10_000
+_TABLES = ("kernel.number_series",)
 
 
 class Series(NamedTuple):
@@ -48,12 +49,12 @@ async def take_many(
         key = (ctx.tenant_id, entity, document_type, year, declared.pattern, declared.padding)
         first, pattern, padding = await ctx.house.counters(ctx.database).take(key, count)
         return await _texts(ctx, Series(pattern, padding), first, count, on, entity)
-    line = await ctx.ahead("kernel.number_series")
-    row = await line.fetchrow(_TAKE, entity, document_type, year, count)
-    if row is None:
+    rows = await ctx.ask(_TAKE, entity, document_type, year, count, tables=_TABLES)
+    if not rows:
         await ctx.run(_OPEN, entity, document_type, year, declared.pattern, declared.padding)
-        row = await ctx.connection.fetchrow(_TAKE, entity, document_type, year, count)
-    return await _texts(ctx, Series(row["pattern"], row["padding"]), row["next"] - count, count, on, entity)
+        rows = await ctx.ask(_TAKE, entity, document_type, year, count, tables=_TABLES)
+    following, pattern, padding = rows[0]
+    return await _texts(ctx, Series(pattern, padding), following - count, count, on, entity)
 
 
 async def _texts(ctx: Ctx, series: Series, first: int, count: int, on: date, entity: UUID) -> list[str]:

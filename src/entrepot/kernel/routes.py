@@ -72,7 +72,7 @@ def _command(method: str, path: str, function: Function, status: int, options: d
 def post(path: str, function: Function, *, created: bool = False, **options: Any) -> Route:
     """A command by POST. `then` is the query whose answer is returned; its parameters come from the path or from
     the command's result. `created` answers 201. `together` does for several requests of one moment what the command
-    does for one, `(ctx, list of Asked) -> list of result or Refusal`; a body that is `apart` is never among them."""
+    does for one, as `together.Crowded` says; a body that is `apart` is never among them."""
     return _command("POST", path, function, 201 if created else 200, options)
 
 

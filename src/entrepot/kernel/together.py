@@ -1,9 +1,9 @@
 """Requests of one moment done together: while a transaction is prepared those who come wait, and the next one does the
 work of many with the statements of one. It is prepared while the database writes the one before.
 
-Who comes alone runs alone, at once and by the plain command. Each request keeps its own answer, its own refusal, its own
+Who comes alone is a crowd of one, at once. Each request keeps its own answer, its own refusal, its own
 idempotency key and its own name in the audit trail. What cannot be done together, for whatever reason, is done one by
-one instead."""
+one by the plain command instead."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ import asyncio
 import contextlib
 import enum
 from collections import deque
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Coroutine, Mapping, Sequence
 from functools import partial
 from typing import TYPE_CHECKING, Any, Generic, TypeVar
 from uuid import UUID
@@ -20,7 +20,7 @@ import msgspec
 import structlog
 
 from entrepot.kernel import idempotency
-from entrepot.kernel.ctx import SYSTEM, Origin
+from entrepot.kernel.ctx import SYSTEM, Ctx, Origin
 from entrepot.kernel.exchange import AGAIN, GONE, JSON, Headers, encode, etag
 from entrepot.kernel.units import unit
 from entrepot.pure.errors import Refusal
@@ -33,6 +33,10 @@ Answer = tuple[int, Headers, bytes]
 Group = tuple[UUID, UUID]  # tenant and business entity
 Prepared = Callable[[], None]  # says that all that is left of a transaction is the database's work
 Alone = Callable[[Prepared], Awaitable[Answer]]
+Fresh = Callable[[], Coroutine[Any, Any, list[int]]]
+# What does for several requests what a command does for one: `(ctx, asked, fresh)`. Which of them were not answered before
+# `fresh()` says, to be asked beside what else must be known; these get a result or a Refusal each, by their place.
+Crowded = Callable[[Any, Sequence[Any], Fresh], Awaitable[Mapping[int, Any]]]
 MOST = 64  # requests in one transaction
 
 logger = structlog.get_logger("entrepot.together")
@@ -102,7 +106,7 @@ class _Crowd:
 class Together:
     """Gathers the requests of one route, for each business entity by itself."""
 
-    def __init__(self, house: House, function: Callable[..., Awaitable[Sequence[Any]]], status: int) -> None:
+    def __init__(self, house: House, function: Crowded, status: int) -> None:
         self.house = house
         self.function = function
         self.status = status
@@ -132,7 +136,7 @@ class Together:
         crowd.under_way += len(batch)
         prepared = _Once(partial(_pass_on, crowd))
         try:
-            return await (alone(prepared) if len(batch) == 1 else self._lead(group, batch, alone, prepared))
+            return await self._lead(group, batch, alone, prepared)
         finally:
             crowd.under_way -= len(batch)
             prepared()
@@ -156,6 +160,8 @@ class Together:
                 other.tell(ConnectionAbortedError("who did this for several was ended"))
             raise
         except Exception as error:
+            if isinstance(error, Refusal) and not others:
+                raise
             logger.info("together.apart", requests=len(batch), error=repr(error))
             for other in others:
                 other.tell(_Turn.ALONE)
@@ -178,20 +184,18 @@ class Together:
         locks = [request.lock for request in batch if request.lock is not None]
         answers: dict[int, Answer | Refusal] = {}
         async with unit(self.house, tenant_id, SYSTEM, entity_id=entity_id, locks=locks, hot=True) as ctx:
-            known = await idempotency.kept_many(ctx, [request.key for request in batch if request.key])
-            fresh = []
-            for at, request in enumerate(batch):
-                if request.key not in known:
-                    fresh.append(at)
-                    continue
-                try:
-                    kept = known[request.key].for_the_same(request.fingerprint)
-                    answers[at] = (kept.status, [(b"content-type", JSON), (b"idempotent-replay", b"true")], kept.body)
-                except Refusal as refusal:
-                    answers[at] = refusal
-            results = await self.function(ctx, [batch[at].asked for at in fresh]) if fresh else []
+            fresh: list[int] | None = None
+
+            async def look() -> list[int]:
+                nonlocal fresh
+                fresh = await _fresh(ctx, batch, answers)
+                return fresh
+
+            results = await self.function(ctx, [one.asked for one in batch], look)
+            if fresh is None or results.keys() != set(fresh):
+                raise TypeError(f"{self.function} answers something else than what is fresh")
             earned: dict[str, idempotency.Kept] = {}
-            for at, result in zip(fresh, results, strict=True):
+            for at, result in results.items():
                 if isinstance(result, Refusal):
                     answers[at] = result
                     continue
@@ -203,6 +207,20 @@ class Together:
                 await idempotency.keep_many(ctx, earned)
             prepared()
         return [answers[at] for at in range(len(batch))]
+
+
+async def _fresh(ctx: Ctx, batch: Sequence[Request], answers: dict[int, Answer | Refusal]) -> list[int]:
+    """Which of these requests were not answered before; the others get that answer, or are refused."""
+    keys = [request.key for request in batch if request.key]
+    known = await idempotency.kept_many(ctx, keys) if keys else {}
+    for at, request in enumerate(batch):
+        if request.key in known:
+            try:
+                kept = known[request.key].for_the_same(request.fingerprint)
+                answers[at] = (kept.status, [(b"content-type", JSON), (b"idempotent-replay", b"true")], kept.body)
+            except Refusal as refusal:
+                answers[at] = refusal
+    return [at for at in range(len(batch)) if at not in answers]
 
 
 def _pass_on(crowd: _Crowd) -> None:

@@ -15,7 +15,7 @@ import msgspec
 from entrepot.kernel import jobs, numbers, status
 from entrepot.kernel.commands import command
 from entrepot.kernel.ctx import Ctx
-from entrepot.kernel.together import Asked
+from entrepot.kernel.together import Asked, Fresh
 from entrepot.pure.errors import Conflict, Invalid, Refusal
 from entrepot.pure.ids import new_id
 from tests.kernel.trial import rules
@@ -63,19 +63,21 @@ async def make_card(ctx: Ctx, body: Card) -> str:
     return body.name
 
 
-async def make_cards(ctx: Ctx, asked: Sequence[Asked[Card]]) -> list[str | Refusal]:
+async def make_cards(ctx: Ctx, asked: Sequence[Asked[Card]], fresh: Fresh) -> dict[int, str | Refusal]:
     """Several things at once: their rank says how many were asked for together."""
-    if any(one.body.name == "apart" for one in asked):
+    these = {at: asked[at] for at in await fresh()}
+    if any(one.body.name == "apart" for one in these.values()):
         raise ZeroDivisionError
-    good = {new_id(): one for one in asked if one.body.name != "none"}
+    good = {new_id(): one for one in these.values() if one.body.name != "none"}
     await ctx.act_for({thing_id: one.origin for thing_id, one in good.items()})
-    rows = [{"id": thing_id, "name": one.body.name, "rank": len(asked)} for thing_id, one in good.items()]
+    rows = [{"id": thing_id, "name": one.body.name, "rank": len(these)} for thing_id, one in good.items()]
     await ctx.add_many(Thing, rows)
-    if any(one.body.name == "slow" for one in asked):
+    if any(one.body.name == "slow" for one in these.values()):
         await SLOW.wait()
     for thing_id, one in good.items():
         ctx.emit(ThingMade(thing_id=thing_id, name=one.body.name, amount=Decimal(0)))
-    return [one.body.name if one.body.name != "none" else Conflict("there is no such card") for one in asked]
+    none = Conflict("there is no such card")
+    return {at: one.body.name if one.body.name != "none" else none for at, one in these.items()}
 
 
 SLOW = asyncio.Event()

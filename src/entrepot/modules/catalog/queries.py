@@ -120,9 +120,9 @@ async def get_product_by_sku(ctx: Ctx, sku: str) -> ProductShown:
 
 
 async def variants(ctx: Ctx, skus: list[str], ids: list[UUID]) -> list[VariantCard]:
-    line = await ctx.ahead("catalog.variant", "catalog.product")
     make = maker(VariantCard)
-    return [make(row) for row in await line.fetch(_CARDS, skus, ids)]
+    rows = await ctx.ask(_CARDS, skus, ids, tables=("catalog.variant", "catalog.product"))
+    return [make(row) for row in rows]
 
 
 async def shelf(ctx: Ctx) -> list[ShelfCard]:

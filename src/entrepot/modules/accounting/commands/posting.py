@@ -119,33 +119,41 @@ async def post_many(ctx: Ctx, drafts: Sequence[Draft]) -> int:
     return len(fresh)
 
 
+class Account(NamedTuple):
+    """What posting must know of an account: whether it takes postings, and its state."""
+
+    id: UUID
+    detail: bool
+    state: str
+
+
 class Books(NamedTuple):
     """What posting must know of the books: which entries were posted before, by source key; the accounts by code; the
     state of the periods."""
 
     posted: set[str]
-    accounts: dict[str, Any]
+    accounts: dict[str, Account]
     periods: dict[tuple[UUID, str], str]
 
 
 async def _look(ctx: Ctx, drafts: Sequence[Draft], lines: Sequence[DraftLine]) -> Books:
     months = sorted({(draft.entity_id, _month(draft.date)) for draft in drafts})
     books = Books(set(), {}, {})
-    connection = await ctx.ahead("accounting.journal_entry", "accounting.account", "accounting.period")
-    for row in await connection.fetch(
+    for what, key, id, detail, state in await ctx.ask(
         _LOOK,
         [draft.source_key for draft in drafts if draft.source_key],
         sorted({line.account for line in lines}),
         [entity for entity, _ in months],
         [month.year for _, month in months],
         [month.month for _, month in months],
+        tables=("accounting.journal_entry", "accounting.account", "accounting.period"),
     ):
-        if row["what"] == "posted":
-            books.posted.add(row["key"])
-        elif row["what"] == "account":
-            books.accounts[row["key"]] = row
+        if what == "posted":
+            books.posted.add(key)
+        elif what == "account":
+            books.accounts[key] = Account(id, detail, state)
         else:
-            books.periods[row["id"], row["key"]] = row["state"]
+            books.periods[id, key] = state
     return books
 
 
@@ -244,16 +252,16 @@ def _line_rows(entry_id: UUID, draft: Draft, accounts: dict[str, UUID]) -> list[
 def _accounts(books: Books, lines: Sequence[DraftLine]) -> dict[str, UUID]:
     """The accounts by code; refuses what does not exist, is a header or is not active."""
     for at, line in enumerate(lines):
-        row = books.accounts.get(line.account)
-        if row is None:
+        account = books.accounts.get(line.account)
+        if account is None:
             raise Invalid.field(f"lines[{at}].account", "there is no account {account}", account=line.account)
-        if not row["detail"]:
+        if not account.detail:
             raise Invalid.field(
                 f"lines[{at}].account", "{account} is a header and takes no postings", account=line.account
             )
-        if row["state"] != "active":
-            raise Conflict("account {account} is {status}", account=line.account, status=row["state"])
-    return {code: row["id"] for code, row in books.accounts.items()}
+        if account.state != "active":
+            raise Conflict("account {account} is {status}", account=line.account, status=account.state)
+    return {code: account.id for code, account in books.accounts.items()}
 
 
 async def _open_periods(ctx: Ctx, books: Books, months: set[tuple[UUID, date]]) -> None:

@@ -90,15 +90,15 @@ def not_enough(missing: Sequence[Available], wants: Sequence[Want]) -> Conflict:
 async def _taken_already(ctx: Ctx, references: list[UUID]) -> dict[UUID, Taken]:
     if not references:
         return {}
-    line = await ctx.ahead("inventory.stock_ledger")
-    rows = await line.fetch(
+    rows = await ctx.ask(
         "SELECT reference, sku, -sum(quantity) AS quantity, -sum(value) AS value FROM inventory.stock_ledger "
         "WHERE reference = ANY($1) AND kind IN ('sale', 'return') GROUP BY reference, sku HAVING sum(quantity) < 0",
         references,
+        tables=("inventory.stock_ledger",),
     )
     found: dict[UUID, list[Cost]] = {}
-    for row in rows:
-        found.setdefault(row["reference"], []).append(Cost(row["sku"], row["quantity"], row["value"]))
+    for reference, sku, quantity, value in rows:
+        found.setdefault(reference, []).append(Cost(sku, quantity, value))
     return {reference: Taken(reference, costs) for reference, costs in found.items()}
 
 
@@ -109,13 +109,9 @@ async def _hold_levels(
     skus = sorted({want.sku for take in takes for want in take.wants})
     if any(take.forced for take in takes):
         await ctx.run(_MAKE_LEVELS, warehouse_id, skus, [new_id() for _ in skus], ctx.now)
-    line = await ctx.ahead("inventory.stock_level")
-    rows = await line.fetch(_HOLD, warehouse_id, skus)
-    levels = {
-        row["sku"]: rules.Level(row["sku"], row["on_hand"], row["reserved"], row["value"], row["unit_cost"])
-        for row in rows
-    }
-    return levels, {row["sku"]: row["low_at"] for row in rows}
+    rows = await ctx.ask(_HOLD, warehouse_id, skus, tables=("inventory.stock_level",))
+    levels = {sku: rules.Level(sku, *level) for sku, *level, _ in rows}
+    return levels, {sku: low_at for sku, *_, low_at in rows}
 
 
 async def _write_out(

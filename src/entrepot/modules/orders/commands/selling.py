@@ -15,7 +15,7 @@ from entrepot.kernel import numbers, status
 from entrepot.kernel.commands import command
 from entrepot.kernel.ctx import Actor, Again, Ctx
 from entrepot.kernel.db import extended
-from entrepot.kernel.together import Asked
+from entrepot.kernel.together import Asked, Fresh
 from entrepot.kernel.turns import in_turns
 from entrepot.modules.catalog.contract import Catalog, ProductKind
 from entrepot.modules.documents.contract import DocumentCard
@@ -39,7 +39,7 @@ SHORT = "a crowd ran short of goods"
 class Way(enum.Enum):
     """In which order a sale is written, which decides how long the goods are locked and what a refusal costs."""
 
-    ALONE = "goods, money, order: neighbours are told nothing before the goods are there"
+    ALONE = "goods and lines, money, order: one sale, so going short refuses the unit"
     GOODS_LAST = "money, order, goods: others wait least; one sale that goes short makes all begin again"
     GOODS_FIRST = "goods, then the sales that got theirs: one that goes short costs the others nothing"
 
@@ -72,7 +72,7 @@ async def sell(ctx: Ctx, body: PosSale) -> SoldOrder:
     return extended(SoldOrder, found, receipt=await print_receipt(ctx, found.id) if body.receipt else None)
 
 
-async def sell_together(ctx: Ctx, asked: Sequence[Asked[PosSale]]) -> list[SoldOrder | Refusal]:
+async def sell_together(ctx: Ctx, asked: Sequence[Asked[PosSale]], fresh: Fresh) -> dict[int, SoldOrder | Refusal]:
     """What `sell` does, for all tills that ask at the same moment: each sale all or nothing, first come first served."""
     answers: dict[int, SoldOrder | Refusal] = {}
     sales: dict[int, Sale] = {}
@@ -81,18 +81,28 @@ async def sell_together(ctx: Ctx, asked: Sequence[Asked[PosSale]]) -> list[SoldO
             sales[at] = as_sale(ctx, one.body, one.origin.actor)
         except Refusal as refusal:
             answers[at] = refusal
+    found, left = await ctx.side_by_side(look(ctx, list(sales.values())), fresh())
+    sales = {at: sales[at] for at in left if at in sales}
     while sales:
         # Of one client id the first goes first; what else came under it is judged when that one is in, or refused.
         first = {sale.id: at for at, sale in reversed(sales.items())}
         now = sorted(first.values())
+        these = [sales[at] for at in now]
         await ctx.act_for({sales[at].id: asked[at].origin for at in now})
-        way = Way.GOODS_FIRST if ctx.house.memory.noted(ctx.tenant_id, SHORT) else Way.GOODS_LAST
-        for at, outcome in zip(now, await ring_up(ctx, [sales[at] for at in now], way, show=True), strict=True):
+        outcomes = await ring_up(ctx, these, _way(ctx, asked), show=True, found=found)
+        for at, outcome in zip(now, outcomes, strict=True):
             answers[at] = outcome.refusal or extended(
                 SoldOrder, outcome.shown or await get_order(ctx, outcome.order_id)
             )
         sales = {at: sale for at, sale in sales.items() if at not in answers}
-    return [answers[at] for at in range(len(asked))]
+        found = None
+    return {at: answers[at] for at in left}
+
+
+def _way(ctx: Ctx, asked: Sequence[Any]) -> Way:
+    if len(asked) == 1:
+        return Way.ALONE
+    return Way.GOODS_FIRST if ctx.house.memory.noted(ctx.tenant_id, SHORT) else Way.GOODS_LAST
 
 
 def as_sale(ctx: Ctx, pos: PosSale, actor: Actor, *, forced: bool = False) -> Sale:
@@ -113,17 +123,19 @@ async def ring_up(
     way: Way = Way.GOODS_FIRST,
     *,
     show: bool = False,
+    found: Found | None = None,
     ready: Callable[[], Awaitable[None]] | None = None,
 ) -> list[Outcome]:
     """Ring up many sales of one business entity, each all or nothing, with a fixed number of statements.
 
     A sale that is alone in its unit tells inventory with an undo, so that another service gives the goods back at
     once when the unit fails; in a batch they come back when nobody confirms the sale. With `show` a new order is told
-    as it would be read back. `ready` is waited for when everything is priced and nothing is locked or written yet."""
-    known = await _known(ctx, sales)
+    as it would be read back. `found` is what `look` found for these sales. `ready` is waited for when everything is
+    priced and nothing is locked or written yet."""
+    known, shop = found or await look(ctx, sales)
     outcomes = {sale.id: Outcome(sale.id, repeated=True) for sale in sales if sale.id in known}
     fresh = list({sale.id: sale for sale in sales if sale.id not in known}.values())
-    priced = await _priced(ctx, fresh, outcomes) if fresh else []
+    priced = await _priced(shop, fresh, outcomes)
     if ready is not None:
         await ready()
     sold, numbered = await _RING_UP[way](ctx, priced, outcomes) if priced else ([], {})
@@ -137,9 +149,8 @@ Outcomes = dict[UUID, Outcome]
 Sold = tuple[list[Rung], dict[UUID, str]]
 
 
-async def _priced(ctx: Ctx, sales: Sequence[Sale], outcomes: Outcomes) -> list[Rung]:
+async def _priced(shop: Shop, sales: Sequence[Sale], outcomes: Outcomes) -> list[Rung]:
     """The sales that can be rung up as far as prices, rights and payments go."""
-    shop = await _shop(ctx, sales)
     rung: list[Rung] = []
     async for sale in in_turns(sales):
         try:
@@ -150,9 +161,20 @@ async def _priced(ctx: Ctx, sales: Sequence[Sale], outcomes: Outcomes) -> list[R
 
 
 async def _alone(ctx: Ctx, rung: list[Rung], outcomes: Outcomes) -> Sold:
-    # Neighbours are told after the goods, money last: a refusal leaves nothing with any of them.
-    taken = await _take_goods(ctx, rung, alone=True)
-    return await _write(ctx, _served(rung, taken, outcomes))
+    if ctx.house.topology.far:
+        # Neighbours are told after the goods, money last: a refusal leaves nothing with any of them.
+        taken = await _take_goods(ctx, rung, alone=True)
+        return await _write(ctx, _served(rung, taken, outcomes))
+    # The lines go along with the locks of the goods; a sale that goes short takes them back with all else.
+    await _add_lines(ctx, rung)
+    ctx.connection.take_along()
+    taken = await _take_goods(ctx, rung)
+    await ctx.connection.taken_along()
+    if not _served(rung, taken, outcomes):
+        refusal = outcomes[rung[0].sale.id].refusal
+        assert refusal is not None
+        raise refusal
+    return await _write_rest(ctx, rung)
 
 
 async def _goods_last(ctx: Ctx, rung: list[Rung], outcomes: Outcomes) -> Sold:
@@ -181,6 +203,15 @@ def _served(rung: Sequence[Rung], taken: dict[UUID, Taken], outcomes: Outcomes) 
         else:
             sold.append(one)
     return sold
+
+
+Found = tuple[set[UUID], "Shop"]
+
+
+async def look(ctx: Ctx, sales: Sequence[Sale]) -> Found:
+    """What ringing up must know: which of these were sold before, and the shop."""
+    known, shop = await ctx.side_by_side(_known(ctx, sales), _shop(ctx, sales))
+    return known, shop
 
 
 class Shop(msgspec.Struct, frozen=True):
@@ -299,11 +330,19 @@ async def _take_money(ctx: Ctx, sold: Sequence[Rung]) -> None:
 async def _write(ctx: Ctx, sold: list[Rung]) -> Sold:
     if not sold:
         return [], {}
-    # The same client id may be sent twice at once: who comes second waits here for the first, and begins again to find
-    # its order, before an order number is spent.
-    ids = [one.sale.id for one in sold]
-    await ctx.add_later(OrderLine, [row for one in sold for row in line_rows(one)], twice=Again)
+    await _add_lines(ctx, sold)
     await ctx.connection.settle()
+    return await _write_rest(ctx, sold)
+
+
+async def _add_lines(ctx: Ctx, sold: Sequence[Rung]) -> None:
+    """The same client id may be sent twice at once: who comes second waits for the first when its lines are sent, and
+    begins again to find its order, before an order number is spent."""
+    await ctx.add_later(OrderLine, [row for one in sold for row in line_rows(one)], twice=Again)
+
+
+async def _write_rest(ctx: Ctx, sold: list[Rung]) -> Sold:
+    ids = [one.sale.id for one in sold]
     await status.begin(ctx, rules.ORDER, ids, OrderState.completed, move="sell")
     await _take_money(ctx, sold)
     return sold, await _write_orders(ctx, sold)
@@ -331,6 +370,5 @@ async def _known(ctx: Ctx, sales: Sequence[Sale]) -> set[UUID]:
     ids = [sale.id for sale in sales if sale.pos.client_id is not None]
     if not ids:
         return set()
-    line = await ctx.ahead("orders.sales_order")
-    rows = await line.fetch("SELECT id FROM orders.sales_order WHERE id = ANY($1)", ids)
-    return {row["id"] for row in rows}
+    rows = await ctx.ask("SELECT id FROM orders.sales_order WHERE id = ANY($1)", ids, tables=("orders.sales_order",))
+    return {id for (id,) in rows}
