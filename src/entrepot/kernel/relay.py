@@ -12,20 +12,16 @@ from collections.abc import Awaitable, Callable, Collection, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
 from typing import TYPE_CHECKING, Any, get_origin, get_type_hints
-from uuid import UUID
 
-import asyncpg
-import msgspec
 import structlog
 
-from entrepot.kernel import parking, positions
-from entrepot.kernel.ctx import NIL, SYSTEM, Caller, Ctx, Origin
-from entrepot.kernel.database import Connection, Database
+from entrepot.kernel import positions
+from entrepot.kernel.ctx import Ctx
+from entrepot.kernel.database import Database
+from entrepot.kernel.delivery import Batch, Failed
 from entrepot.kernel.log import Bell
 from entrepot.kernel.logs import about
-from entrepot.kernel.origins import Origins
 from entrepot.kernel.positions import BATCH
-from entrepot.kernel.units import switch
 from entrepot.pure.events import Event
 
 if TYPE_CHECKING:
@@ -33,17 +29,6 @@ if TYPE_CHECKING:
 
 POLL = 1.0
 PACE = 0.01
-# What says nothing about the event: the whole batch is tried again. So is everything on a connection that broke.
-TRANSIENT = (
-    asyncpg.DeadlockDetectedError,
-    asyncpg.SerializationError,
-    asyncpg.LockNotAvailableError,
-    asyncpg.PostgresConnectionError,
-    asyncpg.InternalClientError,
-    asyncpg.AdminShutdownError,
-    asyncpg.CannotConnectNowError,
-)
-
 Carry = Callable[[Sequence[Any]], Awaitable[None]]
 logger = structlog.get_logger("entrepot.relay")
 
@@ -182,12 +167,17 @@ class Relay:
     async def step(self, database: Database, reaction: Reaction, *, wait: bool = False) -> int:
         """One batch of one subscription; returns how many events it looked at."""
         started = time.perf_counter()
+        waker = self._wakers.get(database.name, {}).get(reaction.name)
+        # What was committed until the batch reads is read; who rings from there on rings for what may be missed.
+        batch = Batch(self.house, database, reaction, waker.clear if waker is not None else _nothing)
         with about(subscription=reaction.name):
             try:
-                handled = await self._batch(database, reaction, wait=wait, careful=False)
-            except _Failed as failed:
+                handled = await batch.run(wait=wait)
+            except Failed as failed:
                 logger.info("relay.careful", error=repr(failed.__cause__))
-                handled = await self._batch(database, reaction, wait=wait, careful=True)
+                handled = await batch.run(wait=wait, careful=True)
+            if batch.told:
+                self.wake(database, batch.told)
             if handled:
                 took = round((time.perf_counter() - started) * 1000, 1)
                 logger.info("relay.handled", events=handled, ms=took)
@@ -245,162 +235,10 @@ class Relay:
         with contextlib.suppress(asyncio.TimeoutError):
             await asyncio.wait_for(self._stopping.wait(), seconds)
 
-    # ── one batch ──
 
-    async def _batch(self, database: Database, reaction: Reaction, *, wait: bool, careful: bool) -> int:
-        async with database.connection() as connection:
-            ctx = Ctx(self.house, database, connection, NIL, SYSTEM)
-            await connection.execute(f"BEGIN; SET LOCAL ROLE entrepot_system; {positions.ALONG}")
-            try:
-                handled, told = await self._read_and_handle(ctx, reaction, wait, careful)
-                await ctx.connection.execute("COMMIT")
-            except BaseException:
-                if not connection.is_closed() and connection.is_in_transaction():
-                    await connection.execute("ROLLBACK")
-                await ctx.give_back()
-                raise
-        if told:
-            self.wake(database, told)
-        return handled
-
-    async def _read_and_handle(self, ctx: Ctx, reaction: Reaction, wait: bool, careful: bool) -> tuple[int, set[str]]:
-        connection = ctx.connection
-        position = await positions.lock(connection, reaction.name, wait=wait)
-        # What was committed until now is read now; who rings from here on rings for what may be missed.
-        waker = self._wakers.get(ctx.database.name, {}).get(reaction.name)
-        if waker is not None:
-            waker.clear()
-        if position is None:
-            return 0, set()
-        source = None if reaction.forward is None else self.house.name
-        rows, seen = await positions.read(connection, reaction.name, position, list(reaction.events), source)
-        due = await parking.due(connection, reaction.name, BATCH) if seen.parked else []
-        told: set[str] = set()
-        if rows and reaction.forward is not None:
-            # A carrier that fails fails as a whole and is tried again: parking single events would break their order.
-            await reaction.forward(rows)
-        elif rows:
-            blocked = await parking.blocked(connection, reaction.name, rows) if seen.parked else set()
-            told |= await self._deliver(ctx, reaction, rows, blocked, careful)
-        if due:
-            told |= await self._retry(ctx, reaction, due)
-        position.finish([*((row["seq"], row["seq"] + 1) for row in rows), *seen.passed])
-        if position.settle(seen) or rows:
-            await positions.save(ctx, reaction.name, position, len(rows))
-        return len(rows) + len(due), told
-
-    async def _deliver(
-        self, ctx: Ctx, reaction: Reaction, rows: Sequence[Any], blocked: set[tuple[UUID, str]], careful: bool
-    ) -> set[str]:
-        by_tenant: dict[UUID, list[Any]] = {}
-        for row in rows:
-            by_tenant.setdefault(row["tenant_id"], []).append(row)
-        told: set[str] = set()
-        for tenant, mine in by_tenant.items():
-            await switch(ctx, tenant, SYSTEM, _caller(mine[0]), _origins(mine))
-            free = []
-            for row in mine:
-                if (tenant, row["subject"]) in blocked:
-                    await parking.park(ctx.connection, reaction.name, row, parking.WAITING, attempts=0)
-                else:
-                    free.append(row)
-            if careful:
-                await self._one_by_one(ctx, reaction, free)
-            elif free:
-                try:
-                    for part in _by_entity(free) if reaction.batch else [[row] for row in free]:
-                        await self._call(ctx, reaction, part)
-                except Exception as error:
-                    if _is_transient(error, ctx.connection):
-                        raise
-                    raise _Failed from error
-            told |= await self._flush(ctx)
-        return told
-
-    async def _one_by_one(self, ctx: Ctx, reaction: Reaction, rows: Sequence[Any]) -> None:
-        """Each event for itself, so that one that fails is put aside and the others have their effect."""
-        stuck: set[str] = set()
-        for row in rows:
-            if row["subject"] in stuck:
-                await parking.park(ctx.connection, reaction.name, row, parking.WAITING, attempts=0)
-                continue
-            error = await self._try(ctx, reaction, row)
-            if error is not None:
-                stuck.add(row["subject"])
-                await parking.park(ctx.connection, reaction.name, row, parking.describe(error), attempts=1)
-                with about(tenant=str(row["tenant_id"]), correlation=row["correlation"] or ""):
-                    logger.warning("relay.parked", what=row["name"], subject=row["subject"], error=repr(error))
-
-    async def _retry(self, ctx: Ctx, reaction: Reaction, due: Sequence[Any]) -> set[str]:
-        told: set[str] = set()
-        stuck: set[tuple[UUID, str]] = set()
-        for row in due:
-            entity = (row["tenant_id"], row["subject"])
-            if entity in stuck:
-                continue
-            await switch(ctx, row["tenant_id"], SYSTEM, _caller(row))
-            error = await self._try(ctx, reaction, row)
-            if error is None:
-                await parking.unpark(ctx.connection, reaction.name, row)
-            else:
-                stuck.add(entity)
-                await parking.park_again(ctx.connection, reaction.name, row, parking.describe(error))
-            told |= await self._flush(ctx)
-        return told
-
-    async def _try(self, ctx: Ctx, reaction: Reaction, row: Any) -> Exception | None:
-        """Handle one event so that a failure leaves nothing behind; returns what went wrong with the event."""
-        try:
-            async with ctx.attempt():
-                await self._call(ctx, reaction, [row])
-        except Exception as error:
-            if _is_transient(error, ctx.connection):
-                raise
-            return error
-        return None
-
-    async def _call(self, ctx: Ctx, reaction: Reaction, rows: Sequence[Any]) -> None:
-        ctx.caller = _caller(rows[0])
-        ctx.origins = _origins(rows)
-        ctx.entity_id = rows[0]["entity_id"] or NIL
-        with self.house.metrics.timed(reaction.name):
-            events = [msgspec.json.decode(row["data"], type=reaction.events[row["name"]], strict=False) for row in rows]
-            await reaction.handler(ctx, events if reaction.batch else events[0])
-        if ctx.spoiled is not None:
-            raise ctx.spoiled
-
-    async def _flush(self, ctx: Ctx) -> set[str]:
-        told = {each.event.event_name for each in ctx.pending}
-        if told:
-            await self.house.log.write(ctx)
-            ctx.pending.clear()
-        return told
-
-
-class _Failed(Exception):
-    """A handler failed; its batch is rolled back and tried again event by event."""
-
-
-def _is_transient(error: Exception, connection: Connection) -> bool:
-    return isinstance(error, TRANSIENT) or bool(connection.is_closed())
-
-
-def _by_entity(rows: Sequence[Any]) -> Collection[list[Any]]:
-    """The rows of each business entity, so that a handler of batches acts for one at a time, as any other unit does."""
-    parts: dict[UUID | None, list[Any]] = {}
-    for row in rows:
-        parts.setdefault(row["entity_id"], []).append(row)
-    return parts.values()
+def _nothing() -> None:
+    """What is to be done when nobody waits to be woken."""
 
 
 async def _nobody(_ctx: Ctx, _events: Any) -> None:
     """The handler of a forwarding subscription, which has none."""
-
-
-def _origins(rows: Sequence[Any]) -> Origins:
-    """What the work of a batch is done for, so that each effect names its own cause and not the first of the batch."""
-    return {row["subject"]: Origin(SYSTEM, _caller(row)) for row in rows}
-
-
-def _caller(row: Any) -> Caller:
-    return Caller(correlation=row["correlation"] or "", causation=str(row["id"]))

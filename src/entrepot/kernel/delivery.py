@@ -1,0 +1,195 @@
+"""One batch of one subscription: read along the log, handled tenant by tenant, and its position kept, all in one
+transaction."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Collection, Sequence
+from typing import TYPE_CHECKING, Any
+from uuid import UUID
+
+import asyncpg
+import msgspec
+import structlog
+
+from entrepot.kernel import parking, positions
+from entrepot.kernel.ctx import NIL, SYSTEM, Caller, Ctx, Origin
+from entrepot.kernel.database import Connection, Database
+from entrepot.kernel.logs import about
+from entrepot.kernel.origins import Origins
+from entrepot.kernel.positions import BATCH
+from entrepot.kernel.units import switch
+
+if TYPE_CHECKING:
+    from entrepot.kernel.house import House
+    from entrepot.kernel.relay import Reaction
+
+# What says nothing about the event: the whole batch is tried again. So is everything on a connection that broke.
+TRANSIENT = (
+    asyncpg.DeadlockDetectedError,
+    asyncpg.SerializationError,
+    asyncpg.LockNotAvailableError,
+    asyncpg.PostgresConnectionError,
+    asyncpg.InternalClientError,
+    asyncpg.AdminShutdownError,
+    asyncpg.CannotConnectNowError,
+)
+
+logger = structlog.get_logger("entrepot.relay")
+
+
+class Batch:
+    """A batch. `reading` is called when it begins to read: what is committed later it does not see. Which
+    events its handlers told stands in `told`, by name."""
+
+    def __init__(self, house: House, database: Database, reaction: Reaction, reading: Callable[[], None]) -> None:
+        self.house = house
+        self.database = database
+        self.reaction = reaction
+        self.reading = reading
+        self.told: set[str] = set()
+
+    async def run(self, *, wait: bool = False, careful: bool = False) -> int:
+        """Handle it and return how many events it looked at. Raises Failed when a handler failed, unless it goes about
+        it `careful`ly, event by event; `wait` for another process that is at the same subscription."""
+        self.told.clear()
+        async with self.database.connection() as connection:
+            ctx = Ctx(self.house, self.database, connection, NIL, SYSTEM)
+            await connection.execute(f"BEGIN; SET LOCAL ROLE entrepot_system; {positions.ALONG}")
+            try:
+                handled = await self._read_and_handle(ctx, wait, careful)
+                await ctx.connection.execute("COMMIT")
+            except BaseException:
+                if not connection.is_closed() and connection.is_in_transaction():
+                    await connection.execute("ROLLBACK")
+                await ctx.give_back()
+                raise
+        return handled
+
+    async def _read_and_handle(self, ctx: Ctx, wait: bool, careful: bool) -> int:
+        connection, reaction = ctx.connection, self.reaction
+        position = await positions.lock(connection, reaction.name, wait=wait)
+        self.reading()
+        if position is None:
+            return 0
+        source = None if reaction.forward is None else self.house.name
+        rows, seen = await positions.read(connection, reaction.name, position, list(reaction.events), source)
+        due = await parking.due(connection, reaction.name, BATCH) if seen.parked else []
+        if rows and reaction.forward is not None:
+            # A carrier that fails fails as a whole and is tried again: parking single events would break their order.
+            await reaction.forward(rows)
+        elif rows:
+            blocked = await parking.blocked(connection, reaction.name, rows) if seen.parked else set()
+            await self._deliver(ctx, rows, blocked, careful)
+        if due:
+            await self._retry(ctx, due)
+        position.finish([*((row["seq"], row["seq"] + 1) for row in rows), *seen.passed])
+        if position.settle(seen) or rows:
+            await positions.save(ctx, reaction.name, position, len(rows))
+        return len(rows) + len(due)
+
+    async def _deliver(self, ctx: Ctx, rows: Sequence[Any], blocked: set[tuple[UUID, str]], careful: bool) -> None:
+        by_tenant: dict[UUID, list[Any]] = {}
+        for row in rows:
+            by_tenant.setdefault(row["tenant_id"], []).append(row)
+        for tenant, mine in by_tenant.items():
+            await switch(ctx, tenant, SYSTEM, _caller(mine[0]), _origins(mine))
+            free = []
+            for row in mine:
+                if (tenant, row["subject"]) in blocked:
+                    await parking.park(ctx.connection, self.reaction.name, row, parking.WAITING, attempts=0)
+                else:
+                    free.append(row)
+            if careful:
+                await self._one_by_one(ctx, free)
+            elif free:
+                try:
+                    for part in _by_entity(free) if self.reaction.batch else [[row] for row in free]:
+                        await self._call(ctx, part)
+                except Exception as error:
+                    if _is_transient(error, ctx.connection):
+                        raise
+                    raise Failed from error
+            await self._flush(ctx)
+
+    async def _one_by_one(self, ctx: Ctx, rows: Sequence[Any]) -> None:
+        """Each event for itself, so that one that fails is put aside and the others have their effect."""
+        stuck: set[str] = set()
+        for row in rows:
+            if row["subject"] in stuck:
+                await parking.park(ctx.connection, self.reaction.name, row, parking.WAITING, attempts=0)
+                continue
+            error = await self._try(ctx, row)
+            if error is not None:
+                stuck.add(row["subject"])
+                await parking.park(ctx.connection, self.reaction.name, row, parking.describe(error), attempts=1)
+                with about(tenant=str(row["tenant_id"]), correlation=row["correlation"] or ""):
+                    logger.warning("relay.parked", what=row["name"], subject=row["subject"], error=repr(error))
+
+    async def _retry(self, ctx: Ctx, due: Sequence[Any]) -> None:
+        stuck: set[tuple[UUID, str]] = set()
+        for row in due:
+            entity = (row["tenant_id"], row["subject"])
+            if entity in stuck:
+                continue
+            await switch(ctx, row["tenant_id"], SYSTEM, _caller(row))
+            error = await self._try(ctx, row)
+            if error is None:
+                await parking.unpark(ctx.connection, self.reaction.name, row)
+            else:
+                stuck.add(entity)
+                await parking.park_again(ctx.connection, self.reaction.name, row, parking.describe(error))
+            await self._flush(ctx)
+
+    async def _try(self, ctx: Ctx, row: Any) -> Exception | None:
+        """Handle one event so that a failure leaves nothing behind; returns what went wrong with the event."""
+        try:
+            async with ctx.attempt():
+                await self._call(ctx, [row])
+        except Exception as error:
+            if _is_transient(error, ctx.connection):
+                raise
+            return error
+        return None
+
+    async def _call(self, ctx: Ctx, rows: Sequence[Any]) -> None:
+        ctx.caller = _caller(rows[0])
+        ctx.origins = _origins(rows)
+        ctx.entity_id = rows[0]["entity_id"] or NIL
+        with self.house.metrics.timed(self.reaction.name):
+            events = [
+                msgspec.json.decode(row["data"], type=self.reaction.events[row["name"]], strict=False) for row in rows
+            ]
+            await self.reaction.handler(ctx, events if self.reaction.batch else events[0])
+        if ctx.spoiled is not None:
+            raise ctx.spoiled
+
+    async def _flush(self, ctx: Ctx) -> None:
+        if ctx.pending:
+            self.told |= {each.event.event_name for each in ctx.pending}
+            await self.house.log.write(ctx)
+            ctx.pending.clear()
+
+
+class Failed(Exception):
+    """A handler failed; its batch is rolled back and tried again event by event."""
+
+
+def _is_transient(error: Exception, connection: Connection) -> bool:
+    return isinstance(error, TRANSIENT) or bool(connection.is_closed())
+
+
+def _by_entity(rows: Sequence[Any]) -> Collection[list[Any]]:
+    """The rows of each business entity, so that a handler of batches acts for one at a time, as any other unit does."""
+    parts: dict[UUID | None, list[Any]] = {}
+    for row in rows:
+        parts.setdefault(row["entity_id"], []).append(row)
+    return parts.values()
+
+
+def _origins(rows: Sequence[Any]) -> Origins:
+    """What the work of a batch is done for, so that each effect names its own cause and not the first of the batch."""
+    return {row["subject"]: Origin(SYSTEM, _caller(row)) for row in rows}
+
+
+def _caller(row: Any) -> Caller:
+    return Caller(correlation=row["correlation"] or "", causation=str(row["id"]))
