@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+from datetime import date
+from decimal import Decimal
+
 import asyncpg
 import pytest
 
 from entrepot.modules.accounting.commands import posting
+from entrepot.modules.accounting.rules import Draft, sides
 from entrepot.pure.ids import new_id
 from tests.journeys.shop import product, sale
 
@@ -286,6 +290,49 @@ async def test_sales_of_two_companies_in_one_batch_reach_each_its_own_accounts(h
             "4900": ("0", "6.20"),
             "5100": ("0", "14.00"),
         },
+    }
+
+
+async def test_what_was_posted_before_costs_no_number(house_world):
+    """Some of a batch are known, in two years, and one is worth nothing: the numbers of the others have no gap."""
+    shop = await house_world.tenant()
+    async with shop.world.unit(shop.tenant, "identity") as ctx:
+        entity = await ctx.value("SELECT id FROM identity.business_entity")
+
+    def draft(key, day, amount="1.00"):
+        lines = sides([("6000", Decimal(amount)), ("1000", -Decimal(amount))])
+        return Draft(
+            entity_id=entity,
+            date=date.fromisoformat(day),
+            kind="system",
+            description=key,
+            currency="EUR",
+            lines=lines,
+            reference_type="",
+            reference_id=None,
+            source_key=key,
+        )
+
+    batches = (
+        [draft("a", "2025-12-31"), draft("b", "2026-01-01"), draft("nothing", "2026-01-01", "0.00")],
+        [draft("b", "2026-01-01"), draft("c", "2026-02-01"), draft("a", "2025-12-31"), draft("d", "2025-12-31")],
+        [draft("c", "2026-02-01"), draft("d", "2025-12-31")],
+        [draft("e", "2026-01-01"), draft("f", "2025-12-31")],
+    )
+    made = []
+    for batch in batches:
+        async with shop.world.unit(shop.tenant, "accounting") as ctx:
+            made.append(await posting.post_many(ctx, batch))
+    assert made == [2, 2, 0, 2]
+    async with shop.world.unit(shop.tenant, "accounting") as ctx:
+        rows = await ctx.connection.fetch("SELECT description, number FROM accounting.journal_entry ORDER BY 1")
+    assert {row["description"]: row["number"] for row in rows} == {
+        "a": "JE-2025-000001",
+        "b": "JE-2026-000001",
+        "c": "JE-2026-000002",
+        "d": "JE-2025-000002",
+        "e": "JE-2026-000003",
+        "f": "JE-2025-000003",
     }
 
 

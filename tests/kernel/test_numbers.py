@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import random
+from dataclasses import replace
 from datetime import UTC, date, datetime
 from uuid import UUID
 
@@ -121,3 +122,17 @@ async def test_a_refused_command_gives_its_number_back(ada: Person) -> None:
     problem = await ada.refused("POST", "/thing-numbers", {"fail": True}, status=409)
     assert problem["number"] == f"ORD-{year}-0002"
     assert await ada.post("/thing-numbers", {}) == f"ORD-{year}-0002"
+
+
+async def test_numbers_that_a_unit_does_not_need_after_all_are_taken_by_the_next(
+    ctx: Ctx, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async with ctx() as unit_:
+        assert await numbers.take_many(unit_, "card", 5, on=ON) == [f"CC-2025-0000{n}" for n in range(1, 6)]
+        await numbers.give_back(unit_, "card", 3, on=ON, entity_id=unit_.entity_id)
+    async with ctx() as unit_:
+        assert await numbers.take(unit_, "card", on=ON) == "CC-2025-00003"
+        known = unit_.house.catalogue.series
+        monkeypatch.setitem(known, "thing", replace(known["thing"], gapless=False))
+        with pytest.raises(TypeError, match="others may have taken"):
+            await numbers.give_back(unit_, "thing", 1, on=ON, entity_id=unit_.entity_id)

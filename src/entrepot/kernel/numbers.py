@@ -57,6 +57,15 @@ async def take_many(
     return await _texts(ctx, Series(pattern, padding), following - count, count, on, entity)
 
 
+async def give_back(ctx: Ctx, document_type: str, count: int, *, on: date, entity_id: UUID) -> None:
+    """Give back the last numbers of a gapless series that this unit took and does not use after all. Nobody can have taken
+    others since: the series is locked."""
+    declared = ctx.house.catalogue.series[document_type]
+    if not declared.gapless:
+        raise TypeError(f"others may have taken numbers of {document_type} since")
+    await ctx.run(_GIVE_BACK, entity_id, document_type, on.year if declared.yearly else 0, count)
+
+
 async def _texts(ctx: Ctx, series: Series, first: int, count: int, on: date, entity: UUID) -> list[str]:
     code = await entity_code(ctx, entity) if "{entity}" in series.pattern else ""
     return [series.text(number, on, code) for number in range(first, first + count)]
@@ -91,6 +100,9 @@ async def entity_code(ctx: Ctx, entity: UUID) -> str:
 _TAKE = """
 UPDATE kernel.number_series SET next = next + $4
 WHERE entity_id = $1 AND document_type = $2 AND year = $3 RETURNING next, pattern, padding
+"""
+_GIVE_BACK = """
+UPDATE kernel.number_series SET next = next - $4 WHERE entity_id = $1 AND document_type = $2 AND year = $3
 """
 _OPEN = """
 INSERT INTO kernel.number_series (entity_id, document_type, year, pattern, padding)

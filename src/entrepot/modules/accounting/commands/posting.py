@@ -75,7 +75,8 @@ async def post_entry(ctx: Ctx, entry_id: UUID, reason: str | None = None) -> Non
         reference_type=head.reference_type,
         reference_id=head.reference_id,
     )
-    await _post(ctx, [(entry_id, draft)], await _look(ctx, [draft], lines), drafted=True)
+    books, numbered = await ctx.side_by_side(_look(ctx, [draft], lines), _take_numbers(ctx, [draft]))
+    await _post(ctx, [(entry_id, draft)], books, numbered, drafted=True)
 
 
 @command(needs="journal.post")
@@ -99,24 +100,58 @@ async def void_entry(ctx: Ctx, entry_id: UUID, reason: str, date: date | None = 
         reference_type=head.reference_type,
         reference_id=head.reference_id,
     )
-    await _post(ctx, [(reversal_id, draft)], await _look(ctx, [draft], draft.lines), reverses=entry_id)
+    books, numbered = await ctx.side_by_side(_look(ctx, [draft], draft.lines), _take_numbers(ctx, [draft]))
+    await _post(ctx, [(reversal_id, draft)], books, numbered, reverses=entry_id)
     await ctx.change(JournalEntry, entry_id, status="voided", voided_by_id=reversal_id, void_reason=reason)
     ctx.emit(EntryVoided(entry_id=entry_id, reversal_id=reversal_id, reason=reason))
 
 
 async def post_many(ctx: Ctx, drafts: Sequence[Draft]) -> int:
     """Post entries that events caused; what was posted before (by its source key) is left out. Returns how many."""
+    drafts = [draft for draft in drafts if draft.lines]
     if not drafts:
         return 0
-    books = await _look(ctx, drafts, [line for draft in drafts for line in draft.lines])
-    fresh = [draft for draft in drafts if draft.lines and draft.source_key not in books.posted]
+    # As a rule none was posted before, so their numbers are taken with the same statement that asks.
+    lines = [line for draft in drafts for line in draft.lines]
+    books, numbered = await ctx.side_by_side(_look(ctx, drafts, lines), _take_numbers(ctx, drafts))
+    fresh = [draft for draft in drafts if draft.source_key not in books.posted]
+    if len(fresh) < len(drafts):
+        await _give_back(ctx, drafts, fresh)
     for draft in fresh:
         rules.must_balance(draft.lines)
     if fresh:
         identified = [(new_id(), draft) for draft in fresh]
-        await _post(ctx, identified, books)
+        await _post(ctx, identified, books, numbered)
         await status.begin(ctx, rules.ENTRY, [entry_id for entry_id, _ in identified], "posted", move="post")
     return len(fresh)
+
+
+Series = tuple[UUID, int]  # business entity and year
+
+
+async def _take_numbers(ctx: Ctx, drafts: Sequence[Draft]) -> dict[Series, list[str]]:
+    """A number for each of these entries, by series."""
+    taken: dict[Series, list[str]] = {}
+    for (entity_id, year), these in sorted(_by_series(drafts).items()):
+        taken[entity_id, year] = await numbers.take_many(
+            ctx, "journal_entry", len(these), on=these[0].date, entity_id=entity_id
+        )
+    return taken
+
+
+async def _give_back(ctx: Ctx, drafts: Sequence[Draft], fresh: Sequence[Draft]) -> None:
+    needed = _by_series(fresh)
+    for series, these in _by_series(drafts).items():
+        surplus = len(these) - len(needed.get(series, ()))
+        if surplus:
+            await numbers.give_back(ctx, "journal_entry", surplus, on=these[0].date, entity_id=series[0])
+
+
+def _by_series(drafts: Sequence[Draft]) -> dict[Series, list[Draft]]:
+    found: dict[Series, list[Draft]] = {}
+    for draft in drafts:
+        found.setdefault((draft.entity_id, draft.date.year), []).append(draft)
+    return found
 
 
 class Account(NamedTuple):
@@ -161,6 +196,7 @@ async def _post(
     ctx: Ctx,
     entries: Sequence[tuple[UUID, Draft]],
     books: Books,
+    numbers_of: dict[Series, list[str]],
     *,
     drafted: bool = False,
     reverses: UUID | None = None,
@@ -168,14 +204,8 @@ async def _post(
     """Write entries, lines and balances. The database itself checks balance and period once more."""
     accounts = _accounts(books, [line for _, draft in entries for line in draft.lines])
     await _open_periods(ctx, books, {(draft.entity_id, _month(draft.date)) for _, draft in entries})
-    numbered: dict[UUID, str] = {}
-    series: dict[tuple[UUID, int], list[tuple[UUID, Draft]]] = {}
-    for entry_id, draft in entries:
-        series.setdefault((draft.entity_id, draft.date.year), []).append((entry_id, draft))
-    for entity_id, year in sorted(series):
-        these = series[entity_id, year]
-        taken = await numbers.take_many(ctx, "journal_entry", len(these), on=these[0][1].date, entity_id=entity_id)
-        numbered.update({entry_id: number for (entry_id, _), number in zip(these, taken, strict=True)})
+    left = {series: iter(taken) for series, taken in numbers_of.items()}
+    numbered = {entry_id: next(left[draft.entity_id, draft.date.year]) for entry_id, draft in entries}
     if drafted:
         for entry_id, _ in entries:
             await ctx.change(
