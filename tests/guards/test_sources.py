@@ -108,7 +108,7 @@ def _calls(node: ast.AST, name: str) -> TypeGuard[ast.Call]:
     return isinstance(node, ast.Call) and _dotted(node.func).split(".")[-1] == name
 
 
-COMMITTERS = ("kernel/units.py", "kernel/relay.py", "kernel/jobs.py", "kernel/migrate.py")
+COMMITTERS = ("kernel/units.py", "kernel/delivery.py", "kernel/jobs.py", "kernel/migrate.py")
 
 
 def leaves_commits_to_the_unit(name: str, text: str) -> Iterator[str]:

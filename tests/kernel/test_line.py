@@ -201,28 +201,3 @@ async def test_who_is_ended_while_others_still_think_leaves_nothing_on_the_line(
             await work
         await ctx.add(Thing, name="after")
         assert await ctx.ask(NAMES, tables=("trial.thing",)) == [(["after"],)]
-
-
-async def test_what_was_kept_back_goes_along_with_a_question_when_told_to(
-    trial: World, ada: Person, sent: list[str]
-) -> None:
-    async with trial.unit(ada.tenant, "trial") as ctx:
-        sent.clear()
-        await ctx.add_later(Thing, [{"name": "a"}])
-        ctx.connection.take_along()
-        assert await ctx.ask("SELECT count(*) FROM trial.tag", tables=("trial.tag",)) == [(0,)]
-        await ctx.connection.taken_along()
-        await ctx.add_later(Thing, [{"name": "b"}])
-        assert await ctx.ask("SELECT count(*) FROM trial.tag", tables=("trial.tag",)) == [(0,)]
-        assert [text[:32] for text in sent] == ["WITH part_0 AS (INSERT INTO tria", "SELECT count(*) FROM trial.tag"]
-        await ctx.add_later(Tag, [{"name": "t"}])
-        ctx.connection.take_along()
-        await ctx.connection.taken_along()
-        assert len(sent) == 3, "nobody asked, so it went by itself"
-    async with trial.unit(ada.tenant, "trial") as ctx:
-        assert await ctx.value(NAMES) == ["a", "b"]
-    with pytest.raises(Again):
-        async with trial.unit(ada.tenant, "trial") as ctx:
-            await ctx.add_later(Tag, [{"name": "t"}], twice=Again)
-            ctx.connection.take_along()
-            await ctx.ask("SELECT count(*) FROM trial.thing", tables=("trial.thing",))

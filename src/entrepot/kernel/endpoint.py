@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import re
+from collections.abc import Sequence
 from functools import partial
 from typing import TYPE_CHECKING, Any
 from uuid import UUID
@@ -191,13 +192,15 @@ class Endpoint:
             await exchange.send(self.route.status, [(b"content-type", JSON)], encode({"data": result}))
             return
         fingerprint = idempotency.fingerprint_of(exchange.path, raw) if key else b""
-        alone = partial(_tried, partial(self._run, exchange, principal, values, key, fingerprint, preview))
+        names = self.route.once(**values) if self.route.once is not None else ()
+        locks = idempotency.locks_of(principal.tenant_id, key, names)
+        alone = partial(_tried, partial(self._run, exchange, principal, values, key, fingerprint, locks, preview))
         if self.together is None or preview or (self.route.apart is not None and self.route.apart(values["body"])):
             answer = await alone(nobody_waits)
         else:
             asked = Asked(values["body"], Origin(self._actor(principal), exchange.caller))
             group = (principal.tenant_id, entity_of(exchange, principal))
-            answer = await self.together.answer(group, Gathered(principal.tenant_id, asked, key, fingerprint), alone)
+            answer = await self.together.answer(group, Gathered(asked, key, fingerprint, locks), alone)
         await exchange.send(*answer)
 
     async def _run(
@@ -207,10 +210,10 @@ class Endpoint:
         values: dict[str, Any],
         key: str,
         fingerprint: bytes,
+        locks: Sequence[idempotency.Lock],
         preview: bool,
         prepared: Prepared,
     ) -> Answer:
-        locks = [idempotency.lock_of(principal.tenant_id, key)] if key else []
         refused: Refusal | None = None
         hot = self.together is not None
         async with self._unit(exchange, principal, preview=preview, locks=locks, hot=hot) as ctx:

@@ -33,10 +33,32 @@ def fingerprint_of(path: str, raw: bytes) -> bytes:
     return hashlib.sha256(b"\0".join((path.encode(), raw))).digest()
 
 
-def lock_of(tenant: UUID, key: str) -> int:
-    """The advisory lock of a key: taken with BEGIN, so that of two at once the second waits and then finds the answer."""
-    digest = hashlib.blake2b(tenant.bytes + key.encode(), digest_size=8).digest()
+FEW = 50  # names that are locked each; more are locked as all there are
+
+
+class Lock(NamedTuple):
+    """An advisory lock that a unit takes with BEGIN."""
+
+    number: int
+    shared: bool = False
+
+
+def lock_of(tenant: UUID, what: str) -> int:
+    """The number of the lock for something of a tenant."""
+    digest = hashlib.blake2b(tenant.bytes + what.encode(), digest_size=8).digest()
     return int.from_bytes(digest, "big", signed=True)
+
+
+def locks_of(tenant: UUID, key: str, names: Sequence[str] = ()) -> list[Lock]:
+    """What makes the second of two that are the same wait for the first and then find its answer: under the same key, or
+    under one of the names that the body has whatever key it came under."""
+    found = [Lock(lock_of(tenant, key))] if key else []
+    if len(names) > FEW:
+        found.append(Lock(lock_of(tenant, "names")))
+    elif names:
+        found.append(Lock(lock_of(tenant, "names"), shared=True))
+        found += [Lock(lock_of(tenant, f"name:{name}")) for name in names]
+    return found
 
 
 async def kept(ctx: Ctx, key: str, fingerprint: bytes) -> Kept | None:

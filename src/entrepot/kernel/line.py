@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import asyncio
 import re
-from collections.abc import Awaitable, Callable, Collection, Coroutine, Sequence
+from collections.abc import Awaitable, Callable, Collection, Coroutine, Iterable, Sequence
 from typing import Any, NamedTuple
 
 import asyncpg
@@ -20,6 +20,7 @@ from entrepot.pure.errors import Conflict
 
 _PARAMETER = re.compile(r"\$(\d+)")
 _TOGETHER: dict[tuple[str, ...], str] = {}
+_SIDE_BY_SIDE: dict[tuple[str, ...], str] = {}
 
 
 class Write(NamedTuple):
@@ -43,13 +44,12 @@ class Question(NamedTuple):
 class Line:
     """A connection in a transaction, with what is still to be sent on it."""
 
-    __slots__ = ("_along", "_asked", "_busy", "_context", "_kept", "_turn", "connection")
+    __slots__ = ("_asked", "_busy", "_context", "_kept", "_turn", "connection")
 
     def __init__(self, connection: Connection) -> None:
         self.connection = connection
         self._kept: list[Write] = []
         self._context: str | None = None
-        self._along = False
         self._turn = asyncio.Lock()
         self._asked: list[Question] = []
         self._busy = 1  # who runs and may still ask something; at first the unit itself
@@ -124,7 +124,11 @@ class Line:
             async with self._turn:
                 if any(write.table in question.tables for write in self._kept for question in asked):
                     await self._settle()
-                answers = await self._send(asked, along=self._along)
+                if len(asked) == 1:
+                    answers = [await self.connection.fetch(asked[0].sql, *asked[0].arguments)]
+                else:
+                    arguments = [argument for question in asked for argument in question.arguments]
+                    answers = list(await self.connection.fetchrow(_side_by_side(asked), *arguments))
         except Exception as error:
             for question in asked:
                 if not question.answer.done():
@@ -153,44 +157,21 @@ class Line:
         """From the next write on the audit trail says this (JSON) of whose work it is."""
         self._context = facts
 
-    def take_along(self) -> None:
-        """What is kept back now goes with the next statement, also with one that would overtake it."""
-        self._along = True
-
-    async def taken_along(self) -> None:
-        """Make sure that what was to be taken along has been."""
-        if self._along:
-            await self.settle()
-
     async def settle(self) -> None:
         """Send what was kept back, as one statement; it refuses what the database refuses."""
         async with self._turn:
             await self._settle()
 
     async def _settle(self) -> None:
-        if self._kept or self._context is not None:
-            await self._send((), along=True)
-
-    async def _send(self, asked: Sequence[Question], *, along: bool) -> list[Any]:
-        """One statement: what is asked, and when it comes `along` what was kept back."""
-        kept: list[Write] = []
-        facts = None
-        if along:
-            kept, self._kept = self._kept, []
-            facts, self._context = self._context, None
-            self._along = False
-        arguments = [argument for write in kept for argument in write.arguments]
-        arguments += [argument for question in asked for argument in question.arguments]
+        if not self._kept and self._context is None:
+            return
+        kept, self._kept = self._kept, []
+        facts, self._context = self._context, None
+        arguments = [argument for each in kept for argument in each.arguments]
+        if facts is not None:
+            arguments.append(facts)
         try:
-            if len(asked) == 1 and not kept and facts is None:
-                return [await self.connection.fetch(asked[0].sql, *arguments)]
-            if facts is not None:
-                arguments.append(facts)
-            sql = _together(kept, asked, named=facts is not None)
-            if not asked:
-                await self.connection.execute(sql, *arguments)
-                return []
-            return list(await self.connection.fetchrow(sql, *arguments))[: len(asked)]
+            await self.connection.execute(_together(kept, named=facts is not None), *arguments)
         except asyncpg.UniqueViolationError as error:
             table = f"{error.schema_name}.{error.table_name}"
             raise next((each.twice() for each in kept if each.table == table), error) from error
@@ -201,7 +182,6 @@ class Line:
         """Forget what was kept back: its transaction is rolled back."""
         self._kept.clear()
         self._context = None
-        self._along = False
 
     def is_closed(self) -> bool:
         return bool(self.connection.is_closed())
@@ -210,27 +190,39 @@ class Line:
         return bool(self.connection.is_in_transaction())
 
 
-def _together(kept: Sequence[Write], asked: Sequence[Question], *, named: bool) -> str:
-    """One statement of many, each with its own parameters; each question is answered with a list of its rows. What writes
-    runs to its end although nobody reads from it, and its triggers come after all of it: they see the context that the
-    main query sets."""
-    if len(kept) == 1 and not asked and not named:
+def _together(kept: Sequence[Write], *, named: bool) -> str:
+    """One statement of many, each with its own parameters. What writes runs to its end although nobody reads from it,
+    and its triggers come after all of it: they see the context that the main query sets."""
+    if len(kept) == 1 and not named:
         return kept[0].sql
-    key = (*(each.sql for each in kept), "?", *(each.sql for each in asked), str(named))
+    key = (*(each.sql for each in kept), str(named))
     found = _TOGETHER.get(key)
     if found is None:
-        # The names are made here, never given.
-        parts, before = [], 0
-        statements = [(each.sql, each.arguments) for each in kept] + [(each.sql, each.arguments) for each in asked]
-        for at, (sql, arguments) in enumerate(statements):
-            parts.append(f"part_{at} AS ({_shifted(sql, before)})")
-            before += len(arguments)
-        numbers = range(len(kept), len(parts))
-        wanted = [f"ARRAY(SELECT row_{at} FROM part_{at} AS row_{at})" for at in numbers]  # noqa: S608
-        if named:
-            wanted.append(f"set_config('app.context', ${before + 1}, true)")
-        found = _TOGETHER[key] = f"{'WITH ' * bool(parts)}{', '.join(parts)} SELECT {', '.join(wanted or ['1'])}"
+        parts = _parts((each.sql, each.arguments) for each in kept)
+        after = sum(len(each.arguments) for each in kept) + 1
+        ends = f"SELECT set_config('app.context', ${after}, true)" if named else "SELECT 1"
+        found = _TOGETHER[key] = f"WITH {', '.join(parts)} {ends}" if parts else ends
     return found
+
+
+def _side_by_side(asked: Sequence[Question]) -> str:
+    """One statement that answers all, each with a list of its rows."""
+    key = tuple(each.sql for each in asked)
+    found = _SIDE_BY_SIDE.get(key)
+    if found is None:
+        # The names are made here, never given.
+        answers = [f"ARRAY(SELECT row_{at} FROM part_{at} AS row_{at})" for at in range(len(asked))]  # noqa: S608
+        parts = _parts((each.sql, each.arguments) for each in asked)
+        found = _SIDE_BY_SIDE[key] = f"WITH {', '.join(parts)} SELECT {', '.join(answers)}"
+    return found
+
+
+def _parts(statements: Iterable[tuple[str, Sequence[Any]]]) -> list[str]:
+    parts, before = [], 0
+    for at, (sql, arguments) in enumerate(statements):
+        parts.append(f"part_{at} AS ({_shifted(sql, before)})")
+        before += len(arguments)
+    return parts
 
 
 def _shifted(sql: str, by: int) -> str:

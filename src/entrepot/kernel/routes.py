@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -37,6 +37,7 @@ class Route:
     fixed: dict[str, Any] = field(default_factory=dict)
     together: Function | None = None
     apart: Callable[[Any], bool] | None = None
+    once: Callable[..., Sequence[str]] | None = None
 
     @property
     def parameters(self) -> list[str]:
@@ -72,7 +73,8 @@ def _command(method: str, path: str, function: Function, status: int, options: d
 def post(path: str, function: Function, *, created: bool = False, **options: Any) -> Route:
     """A command by POST. `then` is the query whose answer is returned; its parameters come from the path or from
     the command's result. `created` answers 201. `together` does for several requests of one moment what the command
-    does for one, as `together.Crowded` says; a body that is `apart` is never among them."""
+    does for one, as `together.Crowded` says; a body that is `apart` is never among them. `once` gives the names that a
+    body has whatever idempotency key it comes under: two of one name are never under way at once."""
     return _command("POST", path, function, 201 if created else 200, options)
 
 

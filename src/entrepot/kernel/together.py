@@ -55,15 +55,15 @@ class _Turn(enum.Enum):
 
 
 class Request:
-    """One request on its way, with the idempotency key it came under, if any."""
+    """One request on its way, with the idempotency key it came under, if any, and what must be locked for it."""
 
-    __slots__ = ("asked", "fingerprint", "key", "lock", "turn")
+    __slots__ = ("asked", "fingerprint", "key", "locks", "turn")
 
-    def __init__(self, tenant_id: UUID, asked: Asked[Any], key: str, fingerprint: bytes) -> None:
+    def __init__(self, asked: Asked[Any], key: str, fingerprint: bytes, locks: Sequence[idempotency.Lock]) -> None:
         self.asked = asked
         self.key = key
         self.fingerprint = fingerprint
-        self.lock = idempotency.lock_of(tenant_id, key) if key else None
+        self.locks = locks
         self.turn: asyncio.Future[Answer | _Turn] = asyncio.get_running_loop().create_future()
 
     def tell(self, outcome: Answer | BaseException | _Turn) -> None:
@@ -181,7 +181,7 @@ class Together:
 
     async def _run(self, group: Group, batch: list[Request], prepared: Prepared) -> list[Answer | Refusal]:
         tenant_id, entity_id = group
-        locks = [request.lock for request in batch if request.lock is not None]
+        locks = [lock for request in batch for lock in request.locks]
         answers: dict[int, Answer | Refusal] = {}
         async with unit(self.house, tenant_id, SYSTEM, entity_id=entity_id, locks=locks, hot=True) as ctx:
             fresh: list[int] | None = None

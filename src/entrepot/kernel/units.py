@@ -16,6 +16,7 @@ from entrepot.kernel.origins import NIL, NOBODY_ELSE, SYSTEM, Actor, Caller, Ori
 
 if TYPE_CHECKING:
     from entrepot.kernel.house import House
+    from entrepot.kernel.idempotency import Lock
 
 
 @asynccontextmanager
@@ -29,7 +30,7 @@ async def unit(
     locale: str | None = None,
     preview: bool = False,
     read_only: bool = False,
-    locks: Sequence[int] = (),
+    locks: Sequence[Lock] = (),
     database: Database | None = None,
     hot: bool = False,
 ) -> AsyncIterator[Ctx]:
@@ -55,9 +56,10 @@ async def unit(
             begin += "; SET LOCAL plan_cache_mode = force_generic_plan"
         if preview:
             begin += "; SET LOCAL app.preview = 'on'"
-        # In the order of their numbers, so that no two units wait for each other.
-        for lock in sorted(set(locks)):
-            begin += f"; SELECT pg_advisory_xact_lock({lock:d})"
+        if locks:
+            # In the order of their numbers, so that no two units wait for each other.
+            taken = (f"pg_advisory_xact_lock{'_shared' * lock.shared}({lock.number:d})" for lock in sorted(set(locks)))
+            begin += f"; SELECT {', '.join(taken)}"
         await connection.execute(begin)
         try:
             yield ctx

@@ -133,7 +133,7 @@ async def run(visit: Visit, form: Form, values: dict[str, Any], typed: Typed, da
     key = data.get("once", [""])[-1][:64] if not reviewing else ""
     assert visit.principal is not None
     tenant = visit.principal.tenant_id
-    locks = [idempotency.lock_of(tenant, key)] if key else []
+    locks = idempotency.locks_of(tenant, key)
     typed_in = repr(sorted(typed.values.items(), key=str)).encode()
     fingerprint = idempotency.fingerprint_of(visit.exchange.path, typed_in)
     for attempt in range(1, RETRIES + 1):

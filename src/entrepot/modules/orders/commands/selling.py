@@ -39,7 +39,7 @@ SHORT = "a crowd ran short of goods"
 class Way(enum.Enum):
     """In which order a sale is written, which decides how long the goods are locked and what a refusal costs."""
 
-    ALONE = "goods and lines, money, order: one sale, so going short refuses the unit"
+    ALONE = "goods, money, order: neighbours are told nothing before the goods are there"
     GOODS_LAST = "money, order, goods: others wait least; one sale that goes short makes all begin again"
     GOODS_FIRST = "goods, then the sales that got theirs: one that goes short costs the others nothing"
 
@@ -65,7 +65,8 @@ async def sell(ctx: Ctx, body: PosSale) -> SoldOrder:
 
     Refuses with Conflict(available=...) when the goods are not there."""
     sale = as_sale(ctx, body, ctx.actor)
-    outcome = (await ring_up(ctx, [sale], Way.ALONE, show=True))[0]
+    way = Way.ALONE if ctx.house.topology.far else Way.GOODS_FIRST
+    outcome = (await ring_up(ctx, [sale], way, show=True))[0]
     if outcome.refusal is not None:
         raise outcome.refusal
     found = outcome.shown or await get_order(ctx, outcome.order_id)
@@ -73,7 +74,8 @@ async def sell(ctx: Ctx, body: PosSale) -> SoldOrder:
 
 
 async def sell_together(ctx: Ctx, asked: Sequence[Asked[PosSale]], fresh: Fresh) -> dict[int, SoldOrder | Refusal]:
-    """What `sell` does, for all tills that ask at the same moment: each sale all or nothing, first come first served."""
+    """What `sell` does, for all tills that ask at the same moment: each sale all or nothing, first come first served. No
+    two units at once may have a sale of the same client id, as the route sees to (`once`)."""
     answers: dict[int, SoldOrder | Refusal] = {}
     sales: dict[int, Sale] = {}
     for at, one in enumerate(asked):
@@ -89,7 +91,7 @@ async def sell_together(ctx: Ctx, asked: Sequence[Asked[PosSale]], fresh: Fresh)
         now = sorted(first.values())
         these = [sales[at] for at in now]
         await ctx.act_for({sales[at].id: asked[at].origin for at in now})
-        outcomes = await ring_up(ctx, these, _way(ctx, asked), show=True, found=found)
+        outcomes = await ring_up(ctx, these, _way(ctx, asked), show=True, found=found, guarded=True)
         for at, outcome in zip(now, outcomes, strict=True):
             answers[at] = outcome.refusal or extended(
                 SoldOrder, outcome.shown or await get_order(ctx, outcome.order_id)
@@ -100,9 +102,8 @@ async def sell_together(ctx: Ctx, asked: Sequence[Asked[PosSale]], fresh: Fresh)
 
 
 def _way(ctx: Ctx, asked: Sequence[Any]) -> Way:
-    if len(asked) == 1:
-        return Way.ALONE
-    return Way.GOODS_FIRST if ctx.house.memory.noted(ctx.tenant_id, SHORT) else Way.GOODS_LAST
+    short = len(asked) == 1 or ctx.house.memory.noted(ctx.tenant_id, SHORT)
+    return Way.GOODS_FIRST if short else Way.GOODS_LAST
 
 
 def as_sale(ctx: Ctx, pos: PosSale, actor: Actor, *, forced: bool = False) -> Sale:
@@ -124,13 +125,15 @@ async def ring_up(
     *,
     show: bool = False,
     found: Found | None = None,
+    guarded: bool = False,
     ready: Callable[[], Awaitable[None]] | None = None,
 ) -> list[Outcome]:
     """Ring up many sales of one business entity, each all or nothing, with a fixed number of statements.
 
     A sale that is alone in its unit tells inventory with an undo, so that another service gives the goods back at
     once when the unit fails; in a batch they come back when nobody confirms the sale. With `show` a new order is told
-    as it would be read back. `found` is what `look` found for these sales. `ready` is waited for when everything is
+    as it would be read back. `found` is what `look` found for these sales. Where nothing has `guarded` against the
+    same sale in two units at once, lines are sent before a number is taken. `ready` is waited for when everything is
     priced and nothing is locked or written yet."""
     known, shop = found or await look(ctx, sales)
     outcomes = {sale.id: Outcome(sale.id, repeated=True) for sale in sales if sale.id in known}
@@ -138,7 +141,8 @@ async def ring_up(
     priced = await _priced(shop, fresh, outcomes)
     if ready is not None:
         await ready()
-    sold, numbered = await _RING_UP[way](ctx, priced, outcomes) if priced else ([], {})
+    write = _write if guarded else _write_lines_first
+    sold, numbered = await _RING_UP[way](ctx, priced, outcomes, write) if priced else ([], {})
     for one in sold:
         seen = shown(ctx, one, numbered[one.sale.id]) if show else None
         outcomes[one.sale.id] = Outcome(one.sale.id, shown=seen)
@@ -147,6 +151,7 @@ async def ring_up(
 
 Outcomes = dict[UUID, Outcome]
 Sold = tuple[list[Rung], dict[UUID, str]]
+Write = Callable[[Ctx, list[Rung]], Awaitable[Sold]]
 
 
 async def _priced(shop: Shop, sales: Sequence[Sale], outcomes: Outcomes) -> list[Rung]:
@@ -160,25 +165,13 @@ async def _priced(shop: Shop, sales: Sequence[Sale], outcomes: Outcomes) -> list
     return rung
 
 
-async def _alone(ctx: Ctx, rung: list[Rung], outcomes: Outcomes) -> Sold:
-    if ctx.house.topology.far:
-        # Neighbours are told after the goods, money last: a refusal leaves nothing with any of them.
-        taken = await _take_goods(ctx, rung, alone=True)
-        return await _write(ctx, _served(rung, taken, outcomes))
-    # The lines go along with the locks of the goods; a sale that goes short takes them back with all else.
-    await _add_lines(ctx, rung)
-    ctx.connection.take_along()
-    taken = await _take_goods(ctx, rung)
-    await ctx.connection.taken_along()
-    if not _served(rung, taken, outcomes):
-        refusal = outcomes[rung[0].sale.id].refusal
-        assert refusal is not None
-        raise refusal
-    return await _write_rest(ctx, rung)
+async def _alone(ctx: Ctx, rung: list[Rung], outcomes: Outcomes, write: Write) -> Sold:
+    # Neighbours are told after the goods, money last: a refusal leaves nothing with any of them.
+    return await write(ctx, _served(rung, await _take_goods(ctx, rung, alone=True), outcomes))
 
 
-async def _goods_last(ctx: Ctx, rung: list[Rung], outcomes: Outcomes) -> Sold:
-    written = await _write(ctx, rung)
+async def _goods_last(ctx: Ctx, rung: list[Rung], outcomes: Outcomes, write: Write) -> Sold:
+    written = await write(ctx, rung)
     taken = await _take_goods(ctx, rung)
     if len(_served(rung, taken, outcomes)) < len(rung):
         ctx.house.memory.note(ctx.tenant_id, SHORT)
@@ -186,8 +179,8 @@ async def _goods_last(ctx: Ctx, rung: list[Rung], outcomes: Outcomes) -> Sold:
     return written
 
 
-async def _goods_first(ctx: Ctx, rung: list[Rung], outcomes: Outcomes) -> Sold:
-    return await _write(ctx, _served(rung, await _take_goods(ctx, rung), outcomes))
+async def _goods_first(ctx: Ctx, rung: list[Rung], outcomes: Outcomes, write: Write) -> Sold:
+    return await write(ctx, _served(rung, await _take_goods(ctx, rung), outcomes))
 
 
 _RING_UP = {Way.ALONE: _alone, Way.GOODS_LAST: _goods_last, Way.GOODS_FIRST: _goods_first}
@@ -327,21 +320,26 @@ async def _take_money(ctx: Ctx, sold: Sequence[Rung]) -> None:
     await ctx.of(Payments).take(sold[0].sale.id, tenders)
 
 
-async def _write(ctx: Ctx, sold: list[Rung]) -> Sold:
-    if not sold:
-        return [], {}
+async def _write_lines_first(ctx: Ctx, sold: list[Rung]) -> Sold:
+    """The same client id may be sent twice at once: who comes second waits for the first when its lines are sent, and
+    begins again to find its order, before an order number is spent."""
     await _add_lines(ctx, sold)
     await ctx.connection.settle()
     return await _write_rest(ctx, sold)
 
 
+async def _write(ctx: Ctx, sold: list[Rung]) -> Sold:
+    await _add_lines(ctx, sold)
+    return await _write_rest(ctx, sold)
+
+
 async def _add_lines(ctx: Ctx, sold: Sequence[Rung]) -> None:
-    """The same client id may be sent twice at once: who comes second waits for the first when its lines are sent, and
-    begins again to find its order, before an order number is spent."""
     await ctx.add_later(OrderLine, [row for one in sold for row in line_rows(one)], twice=Again)
 
 
 async def _write_rest(ctx: Ctx, sold: list[Rung]) -> Sold:
+    if not sold:
+        return [], {}
     ids = [one.sale.id for one in sold]
     await status.begin(ctx, rules.ORDER, ids, OrderState.completed, move="sell")
     await _take_money(ctx, sold)

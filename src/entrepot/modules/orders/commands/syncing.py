@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 from uuid import UUID
 
@@ -23,6 +24,11 @@ class Synced(msgspec.Struct, frozen=True):
     order_id: UUID | None
     status: str
     problem: dict[str, Any] | None = None
+
+
+def names_of(sales: Sequence[PosSale]) -> list[str]:
+    """The client ids of sales: what a sale is called however often and by whichever way it is sent."""
+    return [sale.client_id for sale in sales if sale.client_id is not None]
 
 
 @command(needs="pos.sell")
