@@ -10,6 +10,7 @@ import asyncpg
 import pytest
 
 from entrepot.kernel import positions
+from entrepot.kernel.delivery import pass_by
 from entrepot.kernel.log import Bell
 from entrepot.kernel.units import unit
 from entrepot.pure.ids import new_id
@@ -71,6 +72,65 @@ async def test_a_backlog_is_read_no_further_than_the_batch_needs(fresh: World, m
     assert await house.relay.step(main, reaction) == 0
     assert len(looked) == 31, "the log is read, and what was passed in it, by each full batch"
     assert max(looked) <= 2 * batch, looked
+
+
+async def test_who_has_nothing_to_hear_is_moved_on_with_one_look(fresh: World) -> None:
+    """Also while a row is on its way: it stays a hole, and who is to hear it does when it is there."""
+    house = fresh.house_of("trial")
+    tenant = (await fresh.tenant()).tenant
+    main = house.databases.main
+    await house.relay.drain()
+    await house.relay.drain()
+    hearing = {name: one.events.keys() for name, one in house.relay.reactions.items()}
+    hears = {name for name, events in hearing.items() if "thing.poked" in events}
+    assert hears
+    assert hearing.keys() - hears
+
+    async def pass_all() -> set[str]:
+        async with main.connection() as connection:
+            return await pass_by(connection, hearing)
+
+    async def late() -> set[str]:
+        async with main.connection() as connection:
+            return set(await positions.behind(connection))
+
+    async with unit(house, tenant) as slow:
+        slow.emit(poked(new_id(), 1))
+        await house.log.write(slow)
+        await slow.connection.settle()
+        slow.pending.clear()
+        await tell(house, tenant, ThingUnheard(thing_id=new_id()))
+        assert await pass_all() == hearing.keys(), "what nobody sees yet holds up nobody"
+        states = await system(house, "SELECT name, fence_seq FROM kernel.subscription")
+        assert None not in {state["fence_seq"] for state in states}, "but nobody may pass it for good"
+        assert await late() == hearing.keys()
+    assert await pass_all() == hearing.keys() - hears
+    assert await late() == hears
+    assert await house.relay.drain() > 0
+    assert await numbers(house, tenant, "poke") == [1]
+    await house.relay.drain()
+    assert await late() == set()
+
+
+async def test_the_watch_leaves_alone_who_is_at_work_or_far_behind(
+    fresh: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("entrepot.kernel.relay.POLL", 3600)
+    house = fresh.another(works=True)
+    await house.start()
+    monkeypatch.setattr("entrepot.kernel.delivery.NEAR", 1)
+    tenant = (await fresh.tenant()).tenant
+    relay, main = house.relay, house.databases.main
+    try:
+        await relay.drain()
+        await tell(fresh.house_of("trial"), tenant, ThingUnheard(thing_id=new_id()), ThingUnheard(thing_id=new_id()))
+        assert await relay._behind(main) == relay.reactions.keys(), "two rows are far, so each looks for itself"
+        monkeypatch.setattr("entrepot.kernel.delivery.NEAR", 50_000)
+        async with relay._turns["main"]["trial.note_poke"]:
+            assert await relay._behind(main) == {"trial.note_poke"}
+        assert await relay._behind(main) == set()
+    finally:
+        await house.stop()
 
 
 def rows_read(plan: dict[str, Any]) -> int:

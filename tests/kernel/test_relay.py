@@ -389,7 +389,7 @@ async def test_without_a_ring_the_watch_finds_what_is_behind(
 
         async def at_the_end() -> bool:
             async with writer.databases.main.connection() as connection:
-                return await positions.behind(connection) == []
+                return await positions.behind(connection) == {}
 
         await until(at_the_end)
     finally:

@@ -3,7 +3,7 @@ transaction."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 from uuid import UUID
 
@@ -16,7 +16,7 @@ from entrepot.kernel.ctx import NIL, SYSTEM, Caller, Ctx, Origin
 from entrepot.kernel.database import Connection, Database
 from entrepot.kernel.logs import about
 from entrepot.kernel.origins import Origins
-from entrepot.kernel.positions import BATCH
+from entrepot.kernel.positions import BATCH, Position
 from entrepot.kernel.units import switch
 
 if TYPE_CHECKING:
@@ -33,6 +33,9 @@ TRANSIENT = (
     asyncpg.AdminShutdownError,
     asyncpg.CannotConnectNowError,
 )
+
+# So many rows are looked at for several subscriptions at once; who is further behind goes on by itself.
+NEAR = 50_000
 
 logger = structlog.get_logger("entrepot.relay")
 
@@ -168,6 +171,26 @@ class Batch:
             self.told |= {each.event.event_name for each in ctx.pending}
             await self.house.log.write(ctx)
             ctx.pending.clear()
+
+
+async def pass_by(connection: Connection, hearing: Mapping[str, Collection[str]]) -> set[str]:
+    """Move on, with one look at the log, the subscriptions for which there is nothing in it; `hearing` has the names of the
+    events of each. Returns which were moved or need not be."""
+    await connection.execute(f"BEGIN; SET LOCAL ROLE entrepot_system; {positions.ALONG}")
+    try:
+        held = await positions.lock_many(connection, hearing.keys())
+        near = {name: at for name, at in held.items() if at.newest - at.holes()[0][0] < NEAR}
+        idle: dict[str, Position] = {}
+        if near:
+            told, seen = await positions.heard_since(connection, near.values())
+            idle = {name: at for name, at in near.items() if told.isdisjoint(hearing[name])}
+            await positions.save_many(connection, {name: at for name, at in idle.items() if at.settle(seen)})
+        await connection.execute("COMMIT")
+    except BaseException:
+        if not connection.is_closed() and connection.is_in_transaction():
+            await connection.execute("ROLLBACK")
+        raise
+    return set(idle)
 
 
 class Failed(Exception):

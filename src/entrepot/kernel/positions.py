@@ -8,7 +8,7 @@ once no transaction older than the fence's runs, every row up to the fence's num
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any
@@ -105,11 +105,27 @@ async def lock(connection: Connection, name: str, *, wait: bool) -> Position | N
     """The position of a subscription, locked until the end of the transaction; None when it is paused or, unless we
     `wait`, when another process works on it. Must be the first thing its transaction does: see `_STATE`."""
     row = await connection.fetchrow(_LOCK_AND_WAIT if wait else _LOCK, name)
-    if row is None:
-        return None
+    return None if row is None else _position(row)
+
+
+async def lock_many(connection: Connection, names: Collection[str]) -> dict[str, Position]:
+    """The positions of those subscriptions that nobody works on, locked as by `lock`."""
+    return {row["name"]: _position(row) for row in await connection.fetch(_LOCK_MANY, list(names))}
+
+
+def _position(row: Any) -> Position:
     fence = None if row["fence_seq"] is None else Fence(row["fence_seq"], row["fence_xid"], row["fence_at"])
     done = [(part.lower, part.upper) for part in row["done"]]
     return Position(done, fence, row["since"], row["newest"], row["now"])
+
+
+async def heard_since(connection: Connection, positions: Collection[Position]) -> tuple[set[str], Seen]:
+    """The names of all events that one of these positions is not done with, and what the look showed."""
+    first = min(position.holes()[0][0] for position in positions)
+    since = min(position.since for position in positions)
+    until = min(position.now for position in positions) + timedelta(days=2)
+    row = await connection.fetchrow(_HEARD, first, since, until)
+    return set(row["names"] or ()), Seen(row["oldest"], row["own"], True, False)
 
 
 async def read(
@@ -134,10 +150,17 @@ async def read(
 
 async def save(ctx: Ctx, name: str, position: Position, handled: int) -> None:
     """Keep the position; it counts when the transaction commits, together with what the handlers did."""
+    await ctx.run_later("kernel.subscription", _MOVE, *_moved(name, position, handled))
+
+
+async def save_many(connection: Connection, moved: Mapping[str, Position]) -> None:
+    """Keep the positions of subscriptions that handled nothing."""
+    await connection.executemany(_MOVE, [_moved(name, position, 0) for name, position in moved.items()])
+
+
+def _moved(name: str, position: Position, handled: int) -> tuple[Any, ...]:
     fence = position.fence
-    await ctx.run_later(
-        "kernel.subscription",
-        _MOVE,
+    return (
         name,
         [asyncpg.Range(low, high) for low, high in position.done],
         fence.seq if fence else None,
@@ -154,9 +177,9 @@ async def register(connection: Connection, names: Sequence[str], from_start: Seq
     await connection.execute(_REGISTER, list(names), list(from_start))
 
 
-async def behind(connection: Connection) -> list[str]:
-    """The subscriptions that are not at the end of the log, or have a parked event to try again."""
-    return [row["name"] for row in await connection.fetch(_BEHIND)]
+async def behind(connection: Connection) -> dict[str, bool]:
+    """The subscriptions that are not at the end of the log, or have a parked event to try again; True for the latter."""
+    return {row["name"]: row["due"] for row in await connection.fetch(_BEHIND)}
 
 
 # The newest number must be read before the lock gives this transaction its id; a materialised CTE is read before
@@ -170,6 +193,10 @@ FROM kernel.subscription s, newest WHERE s.name = $1 AND NOT s.paused FOR UPDATE
 """
 _LOCK_AND_WAIT = _STATE
 _LOCK = _STATE + " SKIP LOCKED"
+_LOCK_MANY = (
+    _STATE.replace("SELECT s.done", "SELECT s.name, s.done").replace("s.name = $1", "s.name = ANY($1::text[])")
+    + " SKIP LOCKED"
+)
 
 # Whether something is parked is asked here and not with the lock: a statement that waited for a lock still sees the
 # other tables as they were before. The upper bound spares a look into the partitions of the months to come, and
@@ -188,6 +215,13 @@ LEFT JOIN LATERAL (
         ORDER BY seq LIMIT $4
     ) r ORDER BY r.seq LIMIT $4
 ) e ON true
+"""
+_HEARD = """
+SELECT snap.oldest, snap.own, ARRAY(
+    SELECT DISTINCT name FROM kernel.event WHERE seq >= $1 AND at >= $2 AND at < $3
+) AS names
+FROM (SELECT pg_snapshot_xmin(pg_current_snapshot())::text::bigint AS oldest,
+             pg_current_xact_id()::text::bigint AS own) snap
 """
 # While there is always more to read, nothing is settled. Without this every batch would look again at what all the batches
 # before it passed, and the holes would grow more and smaller. It names only what is not for this subscription: rows that
@@ -216,8 +250,9 @@ FROM unnest($1::text[], $2::boolean[]) n(name, from_start), kernel.event_seq q,
 ON CONFLICT DO NOTHING
 """
 _BEHIND = """
-SELECT s.name FROM kernel.subscription s, kernel.event_seq q
-WHERE NOT s.paused AND (
-    s.fence_seq IS NOT NULL OR (q.is_called AND NOT s.done @> int8range(0, q.last_value + 1))
-    OR EXISTS (SELECT 1 FROM kernel.parked p WHERE p.subscription = s.name AND p.next_at <= now()))
+SELECT name, due FROM (
+    SELECT s.name, s.fence_seq IS NOT NULL OR (q.is_called AND NOT s.done @> int8range(0, q.last_value + 1)) AS late,
+           EXISTS (SELECT 1 FROM kernel.parked p WHERE p.subscription = s.name AND p.next_at <= now()) AS due
+    FROM kernel.subscription s, kernel.event_seq q WHERE NOT s.paused) s
+WHERE late OR due
 """

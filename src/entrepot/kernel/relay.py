@@ -18,7 +18,7 @@ import structlog
 from entrepot.kernel import positions
 from entrepot.kernel.ctx import Ctx
 from entrepot.kernel.database import Database
-from entrepot.kernel.delivery import Batch, Failed
+from entrepot.kernel.delivery import Batch, Failed, pass_by
 from entrepot.kernel.log import Bell
 from entrepot.kernel.logs import about
 from entrepot.kernel.positions import BATCH
@@ -103,6 +103,7 @@ class Relay:
         self.workers = workers
         self._bells: dict[str, Bell] = {}
         self._wakers: dict[str, dict[str, asyncio.Event]] = {}
+        self._turns: dict[str, dict[str, asyncio.Lock]] = {}
         self._tasks: list[asyncio.Task[None]] = []
         self._stopping = asyncio.Event()
 
@@ -122,6 +123,7 @@ class Relay:
         wakers = self._wakers[database.name] = {
             name: asyncio.Event() for name in (self.reactions if self.workers else ())
         }
+        self._turns[database.name] = {name: asyncio.Lock() for name in wakers}
         bell = self._bells[database.name] = Bell(database)
         await bell.open(partial(self._wake_here, database))
         for name, waker in wakers.items():
@@ -203,7 +205,7 @@ class Relay:
             try:
                 # A batch that was not full has left nothing: what came since has set the waker again.
                 began = time.perf_counter()
-                while not self._stopping.is_set() and await self.step(database, reaction) >= BATCH:
+                while not self._stopping.is_set() and await self._in_turn(database, reaction) >= BATCH:
                     began = time.perf_counter()
                 pause = 0.0
                 # Under load the events of a few milliseconds make one batch instead of many small ones: as long as half
@@ -217,19 +219,41 @@ class Relay:
                 waker.set()
                 await self._rest(pause)
 
+    async def _in_turn(self, database: Database, reaction: Reaction) -> int:
+        # The watch may hold the position for a moment; a batch that found it locked would leave what it was woken for.
+        async with self._turns[database.name][reaction.name]:
+            return await self.step(database, reaction)
+
     async def _watch(self, database: Database) -> None:
         """Wake what is behind although nobody rang: its ringer died, or the time of a parked event has come."""
         while not self._stopping.is_set():
             await self._rest(POLL * random.uniform(0.8, 1.2))
             try:
-                async with database.connection() as connection:
-                    waiting = await positions.behind(connection)
+                waiting = await self._behind(database)
             except Exception as error:
                 logger.warning("relay.unwatched", database=database.name, error=repr(error))
                 continue
             for name, waker in self._wakers[database.name].items():
                 if name in waiting:
                     waker.set()
+
+    async def _behind(self, database: Database) -> set[str]:
+        """The subscriptions that must look into the log. Most have nothing to hear in it: they are moved on together."""
+        turns = self._turns[database.name]
+        async with database.connection() as connection:
+            behind = await positions.behind(connection)
+            hearing = {
+                name: self.reactions[name].events.keys()
+                for name in turns.keys() & behind.keys()
+                if self.reactions[name].forward is None and not turns[name].locked()
+            }
+            if not hearing:
+                return set(behind)
+            async with contextlib.AsyncExitStack() as stack:
+                for name in hearing:
+                    await stack.enter_async_context(turns[name])
+                idle = await pass_by(connection, hearing)
+        return {name for name, due in behind.items() if due or name not in idle}
 
     async def _rest(self, seconds: float) -> None:
         with contextlib.suppress(asyncio.TimeoutError):
