@@ -28,7 +28,6 @@ if TYPE_CHECKING:
     from entrepot.kernel.house import House
 
 POLL = 1.0
-PACE = 0.01
 Carry = Callable[[Sequence[Any]], Awaitable[None]]
 logger = structlog.get_logger("entrepot.relay")
 
@@ -204,13 +203,9 @@ class Relay:
             await waker.wait()
             try:
                 # A batch that was not full has left nothing: what came since has set the waker again.
-                began = time.perf_counter()
                 while not self._stopping.is_set() and await self._in_turn(database, reaction) >= BATCH:
-                    began = time.perf_counter()
+                    pass
                 pause = 0.0
-                # Under load the events of a few milliseconds make one batch instead of many small ones: as long as half
-                # of what a batch takes is well spent waiting for more of them.
-                await asyncio.sleep(min(PACE, (time.perf_counter() - began) / 2))
             except asyncio.CancelledError:
                 raise
             except Exception as error:
