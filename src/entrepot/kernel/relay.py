@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     from entrepot.kernel.house import House
 
 POLL = 1.0
+PACE = 0.002
 Carry = Callable[[Sequence[Any]], Awaitable[None]]
 logger = structlog.get_logger("entrepot.relay")
 
@@ -206,6 +207,8 @@ class Relay:
                 while not self._stopping.is_set() and await self._in_turn(database, reaction) >= BATCH:
                     pass
                 pause = 0.0
+                # Under load the events of a few milliseconds make one batch instead of several small ones.
+                await asyncio.sleep(PACE)
             except asyncio.CancelledError:
                 raise
             except Exception as error:

@@ -34,6 +34,7 @@ from entrepot.pure.ids import derived_id, new_id
 
 MOST_LINES = 1000
 SHORT = "a crowd ran short of goods"
+BUSY = "several sold at the same moment"
 
 
 class Way(enum.Enum):
@@ -102,8 +103,16 @@ async def sell_together(ctx: Ctx, asked: Sequence[Asked[PosSale]], fresh: Fresh)
 
 
 def _way(ctx: Ctx, asked: Sequence[Any]) -> Way:
-    short = len(asked) == 1 or ctx.house.memory.noted(ctx.tenant_id, SHORT)
-    return Way.GOODS_FIRST if short else Way.GOODS_LAST
+    """Goods last where others want them as well; where nobody else sells, or goods ran short a moment ago, they come first:
+    a sale that goes short then costs nothing, not even an order number."""
+    memory = ctx.house.memory
+    if len(asked) > 1:
+        memory.note(ctx.tenant_id, BUSY)
+    return (
+        Way.GOODS_LAST
+        if memory.noted(ctx.tenant_id, BUSY) and not memory.noted(ctx.tenant_id, SHORT)
+        else Way.GOODS_FIRST
+    )
 
 
 def as_sale(ctx: Ctx, pos: PosSale, actor: Actor, *, forced: bool = False) -> Sale:
