@@ -229,3 +229,15 @@ async def test_what_was_sold_is_answered_again_though_it_is_sold_out_by_now(hous
 def plain_json(order):
     """An order as JSON without what only its first answer says."""
     return {name: value for name, value in order.items() if name != "receipt"}
+
+
+async def test_a_sale_that_goes_short_where_nobody_else_sells_costs_no_number(house_world):
+    shop = await house_world.tenant()
+    await product(shop, "COFFEE", "2.50", stock="3")
+    numbers = []
+    for till, (quantity, status) in enumerate([("1", 201), ("9", 409), ("1", 201), ("5", 409), ("1", 201)]):
+        answer = await shop.call("POST", "/orders/pos", sale(("COFFEE", quantity), client_id=f"c{till}"))
+        assert answer.status_code == status, answer.text
+        if status == 201:
+            numbers.append(int(answer.json()["data"]["number"].rsplit("-", 1)[1]))
+    assert numbers == [1, 2, 3]
