@@ -3,7 +3,8 @@ transaction."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Collection, Mapping, Sequence
+from contextlib import asynccontextmanager
 from typing import TYPE_CHECKING, Any
 from uuid import UUID
 
@@ -17,7 +18,7 @@ from entrepot.kernel.database import Connection, Database
 from entrepot.kernel.logs import about
 from entrepot.kernel.origins import Origins
 from entrepot.kernel.positions import BATCH, Position
-from entrepot.kernel.units import switch
+from entrepot.kernel.units import roll_back, switch
 
 if TYPE_CHECKING:
     from entrepot.kernel.house import House
@@ -57,13 +58,11 @@ class Batch:
         self.told.clear()
         async with self.database.connection() as connection:
             ctx = Ctx(self.house, self.database, connection, NIL, SYSTEM)
-            await connection.execute(f"BEGIN; SET LOCAL ROLE entrepot_system; {positions.ALONG}")
             try:
-                handled = await self._read_and_handle(ctx, wait, careful)
-                await ctx.connection.execute("COMMIT")
+                async with _along_the_log(connection):
+                    handled = await self._read_and_handle(ctx, wait, careful)
+                    await ctx.connection.settle()
             except BaseException:
-                if not connection.is_closed() and connection.is_in_transaction():
-                    await connection.execute("ROLLBACK")
                 await ctx.give_back()
                 raise
         return handled
@@ -176,8 +175,7 @@ class Batch:
 async def pass_by(connection: Connection, hearing: Mapping[str, Collection[str]]) -> set[str]:
     """Move on, with one look at the log, the subscriptions for which there is nothing in it; `hearing` has the names of the
     events of each. Returns which were moved or need not be."""
-    await connection.execute(f"BEGIN; SET LOCAL ROLE entrepot_system; {positions.ALONG}")
-    try:
+    async with _along_the_log(connection):
         held = await positions.lock_many(connection, hearing.keys())
         near = {name: at for name, at in held.items() if at.newest - at.holes()[0][0] < NEAR}
         idle: dict[str, Position] = {}
@@ -185,12 +183,19 @@ async def pass_by(connection: Connection, hearing: Mapping[str, Collection[str]]
             told, seen = await positions.heard_since(connection, near.values())
             idle = {name: at for name, at in near.items() if told.isdisjoint(hearing[name])}
             await positions.save_many(connection, {name: at for name, at in idle.items() if at.settle(seen)})
+    return set(idle)
+
+
+@asynccontextmanager
+async def _along_the_log(connection: Connection) -> AsyncIterator[None]:
+    """A transaction of the house itself, which reads the log of all tenants."""
+    await connection.execute(f"BEGIN; SET LOCAL ROLE entrepot_system; {positions.ALONG}")
+    try:
+        yield
         await connection.execute("COMMIT")
     except BaseException:
-        if not connection.is_closed() and connection.is_in_transaction():
-            await connection.execute("ROLLBACK")
+        await roll_back(connection)
         raise
-    return set(idle)
 
 
 class Failed(Exception):

@@ -23,7 +23,7 @@ from entrepot.kernel.lists import EXPORT_LIMIT, Listing, read_page
 from entrepot.kernel.preview import Preview, previewed
 from entrepot.kernel.routes import Route
 from entrepot.kernel.sheets import SHEETS
-from entrepot.kernel.together import Alone, Answer, Asked, Prepared, Together, nobody_waits
+from entrepot.kernel.together import Alone, Answer, Asked, Prepared, Together, nobody_waits, replayed
 from entrepot.kernel.together import Request as Gathered
 from entrepot.kernel.units import unit
 from entrepot.pure.errors import Conflict, Denied, Invalid, KeptRefusal, Malformed, NotFound, Refusal, Stale
@@ -220,7 +220,7 @@ class Endpoint:
             if key:
                 kept = await idempotency.kept(ctx, key, fingerprint)
                 if kept is not None:
-                    return kept.status, [(b"content-type", JSON), (b"idempotent-replay", b"true")], kept.body
+                    return replayed(kept)
             await self._match(exchange, ctx, values)
             effects = Preview(ctx) if preview else None
             try:

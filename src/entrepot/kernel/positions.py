@@ -22,8 +22,10 @@ if TYPE_CHECKING:
 
 BATCH = 100
 # How the log is read: along its numbers, as far as needed. The planner takes a range of numbers for a small part of the
-# log, and would read and sort all of a backlog for each hundred of it. It is told before, and `switch` lets it free again.
+# log, and would read and sort all of a backlog for each hundred of it. It is told before, and free again for the handlers.
 ALONG = "SET LOCAL enable_sort = off; SET LOCAL enable_seqscan = off"
+FREE = "RESET enable_sort; RESET enable_seqscan"
+AHEAD = timedelta(days=2)  # no clock that writes events is further ahead
 END = 2**62
 
 
@@ -123,9 +125,9 @@ async def heard_since(connection: Connection, positions: Collection[Position]) -
     """The names of all events that one of these positions is not done with, and what the look showed."""
     first = min(position.holes()[0][0] for position in positions)
     since = min(position.since for position in positions)
-    until = min(position.now for position in positions) + timedelta(days=2)
+    until = min(position.now for position in positions) + AHEAD
     row = await connection.fetchrow(_HEARD, first, since, until)
-    return set(row["names"] or ()), Seen(row["oldest"], row["own"], True, False)
+    return set(row["names"]), Seen(row["oldest"], row["own"], True, False)
 
 
 async def read(
@@ -135,7 +137,7 @@ async def read(
     holes = position.holes()
     lows, highs = [low for low, _ in holes], [high for _, high in holes]
     wanted = list(events) if source is None else source
-    until = position.now + timedelta(days=2)
+    until = position.now + AHEAD
     sql = _READ if source is None else _READ_OWN
     rows = await connection.fetch(sql, lows, highs, wanted, BATCH, position.since, name, until)
     first = rows[0]
@@ -198,13 +200,15 @@ _LOCK_MANY = (
     + " SKIP LOCKED"
 )
 
+_SNAPSHOT = (
+    "SELECT pg_snapshot_xmin(pg_current_snapshot())::text::bigint AS oldest, pg_current_xact_id()::text::bigint AS own"
+)
 # Whether something is parked is asked here and not with the lock: a statement that waited for a lock still sees the
 # other tables as they were before. The upper bound spares a look into the partitions of the months to come, and
 # planning for them, as it is a value and not an expression.
 _READ = """
 SELECT snap.oldest, snap.own, snap.parked, e.*
-FROM (SELECT pg_snapshot_xmin(pg_current_snapshot())::text::bigint AS oldest,
-             pg_current_xact_id()::text::bigint AS own,
+FROM (SNAPSHOT,
              EXISTS (SELECT 1 FROM kernel.parked WHERE subscription = $6) AS parked) snap
 LEFT JOIN LATERAL (
     SELECT r.* FROM unnest($1::bigint[], $2::bigint[]) h(low, high) CROSS JOIN LATERAL (
@@ -215,14 +219,13 @@ LEFT JOIN LATERAL (
         ORDER BY seq LIMIT $4
     ) r ORDER BY r.seq LIMIT $4
 ) e ON true
-"""
+""".replace("SNAPSHOT", _SNAPSHOT)
 _HEARD = """
 SELECT snap.oldest, snap.own, ARRAY(
     SELECT DISTINCT name FROM kernel.event WHERE seq >= $1 AND at >= $2 AND at < $3
 ) AS names
-FROM (SELECT pg_snapshot_xmin(pg_current_snapshot())::text::bigint AS oldest,
-             pg_current_xact_id()::text::bigint AS own) snap
-"""
+FROM (SNAPSHOT) snap
+""".replace("SNAPSHOT", _SNAPSHOT)
 # While there is always more to read, nothing is settled. Without this every batch would look again at what all the batches
 # before it passed, and the holes would grow more and smaller. It names only what is not for this subscription: rows that
 # it should hear may have become visible since.

@@ -216,11 +216,15 @@ async def _fresh(ctx: Ctx, batch: Sequence[Request], answers: dict[int, Answer |
     for at, request in enumerate(batch):
         if request.key in known:
             try:
-                kept = known[request.key].for_the_same(request.fingerprint)
-                answers[at] = (kept.status, [(b"content-type", JSON), (b"idempotent-replay", b"true")], kept.body)
+                answers[at] = replayed(known[request.key].for_the_same(request.fingerprint))
             except Refusal as refusal:
                 answers[at] = refusal
     return [at for at in range(len(batch)) if at not in answers]
+
+
+def replayed(kept: idempotency.Kept) -> Answer:
+    """An answer given once more."""
+    return kept.status, [(b"content-type", JSON), (b"idempotent-replay", b"true")], kept.body
 
 
 def _pass_on(crowd: _Crowd) -> None:

@@ -13,6 +13,7 @@ from entrepot.kernel.ctx import Again, Ctx
 from entrepot.kernel.database import Connection, Database
 from entrepot.kernel.line import Line, refusal_of
 from entrepot.kernel.origins import NIL, NOBODY_ELSE, SYSTEM, Actor, Caller, Origins, begin_sql, settings_sql
+from entrepot.kernel.positions import FREE
 
 if TYPE_CHECKING:
     from entrepot.kernel.house import House
@@ -74,10 +75,10 @@ async def unit(
                 await _commit(ctx.connection)
         except Again:
             # What was taken elsewhere was taken under the same reference as the winner's: it is theirs now.
-            await _roll_back(connection)
+            await roll_back(connection)
             raise
         except BaseException:
-            await _roll_back(connection)
+            await roll_back(connection)
             await ctx.give_back()
             raise
     if ctx.pending and not preview:
@@ -99,7 +100,7 @@ async def switch(
     ctx.origins = origins
     # What the database checks at the end of a transaction it must check now, while it sees this tenant's rows.
     checked = "SET CONSTRAINTS ALL IMMEDIATE; SET CONSTRAINTS ALL DEFERRED; "
-    free = "RESET ROLE; RESET enable_sort; RESET enable_seqscan; "
+    free = f"RESET ROLE; {FREE}; "
     await ctx.connection.execute(checked + free + settings_sql(tenant_id, actor, ctx.caller, origins))
 
 
@@ -110,6 +111,7 @@ async def _commit(line: Line) -> None:
         raise refusal_of(error) from error
 
 
-async def _roll_back(connection: Connection) -> None:
+async def roll_back(connection: Connection) -> None:
+    """End a transaction that is still there, leaving nothing."""
     if not connection.is_closed() and connection.is_in_transaction():
         await connection.execute("ROLLBACK")

@@ -20,7 +20,7 @@ routes = [
         once=lambda body: syncing.names_of([body]),
     ),
     get("/pos/catalogue", queries.get_pos_catalogue),
-    post("/orders/pos/sync", syncing.sync_sales, once=lambda sales: syncing.names_of(sales)),
+    post("/orders/pos/sync", syncing.sync_sales, once=syncing.names_of),
     get("/orders/pos/{order_id}", queries.get_pos_order),
     post("/orders/pos/{order_id}/return", returning.return_sale, created=True),
     post("/orders/pos/{order_id}/receipt", receipts.print_receipt),

@@ -92,7 +92,7 @@ async def sell_together(ctx: Ctx, asked: Sequence[Asked[PosSale]], fresh: Fresh)
         now = sorted(first.values())
         these = [sales[at] for at in now]
         await ctx.act_for({sales[at].id: asked[at].origin for at in now})
-        outcomes = await ring_up(ctx, these, _way(ctx, asked), show=True, found=found, guarded=True)
+        outcomes = await ring_up(ctx, these, _way(ctx, len(asked)), show=True, found=found, guarded=True)
         for at, outcome in zip(now, outcomes, strict=True):
             answers[at] = outcome.refusal or extended(
                 SoldOrder, outcome.shown or await get_order(ctx, outcome.order_id)
@@ -102,17 +102,14 @@ async def sell_together(ctx: Ctx, asked: Sequence[Asked[PosSale]], fresh: Fresh)
     return {at: answers[at] for at in left}
 
 
-def _way(ctx: Ctx, asked: Sequence[Any]) -> Way:
+def _way(ctx: Ctx, many: int) -> Way:
     """Goods last where others want them as well; where nobody else sells, or goods ran short a moment ago, they come first:
     a sale that goes short then costs nothing, not even an order number."""
     memory = ctx.house.memory
-    if len(asked) > 1:
+    if many > 1:
         memory.note(ctx.tenant_id, BUSY)
-    return (
-        Way.GOODS_LAST
-        if memory.noted(ctx.tenant_id, BUSY) and not memory.noted(ctx.tenant_id, SHORT)
-        else Way.GOODS_FIRST
-    )
+    last = memory.noted(ctx.tenant_id, BUSY) and not memory.noted(ctx.tenant_id, SHORT)
+    return Way.GOODS_LAST if last else Way.GOODS_FIRST
 
 
 def as_sale(ctx: Ctx, pos: PosSale, actor: Actor, *, forced: bool = False) -> Sale:
@@ -150,8 +147,7 @@ async def ring_up(
     priced = await _priced(shop, fresh, outcomes)
     if ready is not None:
         await ready()
-    write = _write if guarded else _write_lines_first
-    sold, numbered = await _RING_UP[way](ctx, priced, outcomes, write) if priced else ([], {})
+    sold, numbered = await _RING_UP[way](ctx, priced, outcomes, guarded) if priced else ([], {})
     for one in sold:
         seen = shown(ctx, one, numbered[one.sale.id]) if show else None
         outcomes[one.sale.id] = Outcome(one.sale.id, shown=seen)
@@ -160,7 +156,6 @@ async def ring_up(
 
 Outcomes = dict[UUID, Outcome]
 Sold = tuple[list[Rung], dict[UUID, str]]
-Write = Callable[[Ctx, list[Rung]], Awaitable[Sold]]
 
 
 async def _priced(shop: Shop, sales: Sequence[Sale], outcomes: Outcomes) -> list[Rung]:
@@ -174,13 +169,13 @@ async def _priced(shop: Shop, sales: Sequence[Sale], outcomes: Outcomes) -> list
     return rung
 
 
-async def _alone(ctx: Ctx, rung: list[Rung], outcomes: Outcomes, write: Write) -> Sold:
+async def _alone(ctx: Ctx, rung: list[Rung], outcomes: Outcomes, guarded: bool) -> Sold:
     # Neighbours are told after the goods, money last: a refusal leaves nothing with any of them.
-    return await write(ctx, _served(rung, await _take_goods(ctx, rung, alone=True), outcomes))
+    return await _write(ctx, _served(rung, await _take_goods(ctx, rung, alone=True), outcomes), guarded)
 
 
-async def _goods_last(ctx: Ctx, rung: list[Rung], outcomes: Outcomes, write: Write) -> Sold:
-    written = await write(ctx, rung)
+async def _goods_last(ctx: Ctx, rung: list[Rung], outcomes: Outcomes, guarded: bool) -> Sold:
+    written = await _write(ctx, rung, guarded)
     taken = await _take_goods(ctx, rung)
     if len(_served(rung, taken, outcomes)) < len(rung):
         ctx.house.memory.note(ctx.tenant_id, SHORT)
@@ -188,8 +183,8 @@ async def _goods_last(ctx: Ctx, rung: list[Rung], outcomes: Outcomes, write: Wri
     return written
 
 
-async def _goods_first(ctx: Ctx, rung: list[Rung], outcomes: Outcomes, write: Write) -> Sold:
-    return await write(ctx, _served(rung, await _take_goods(ctx, rung), outcomes))
+async def _goods_first(ctx: Ctx, rung: list[Rung], outcomes: Outcomes, guarded: bool) -> Sold:
+    return await _write(ctx, _served(rung, await _take_goods(ctx, rung), outcomes), guarded)
 
 
 _RING_UP = {Way.ALONE: _alone, Way.GOODS_LAST: _goods_last, Way.GOODS_FIRST: _goods_first}
@@ -289,7 +284,7 @@ async def _take_goods(ctx: Ctx, rung: Sequence[Rung], *, alone: bool = False) ->
     taken: dict[UUID, Taken] = {}
     for warehouse_id in sorted(by_warehouse):
         takes = by_warehouse[warehouse_id]
-        if alone and far:
+        if alone:
             costs = await ctx.of(Inventory).deduct(takes[0].reference, warehouse_id, takes[0].wants)
             taken[takes[0].reference] = Taken(takes[0].reference, costs)
         else:
@@ -329,26 +324,14 @@ async def _take_money(ctx: Ctx, sold: Sequence[Rung]) -> None:
     await ctx.of(Payments).take(sold[0].sale.id, tenders)
 
 
-async def _write_lines_first(ctx: Ctx, sold: list[Rung]) -> Sold:
-    """The same client id may be sent twice at once: who comes second waits for the first when its lines are sent, and
-    begins again to find its order, before an order number is spent."""
-    await _add_lines(ctx, sold)
-    await ctx.connection.settle()
-    return await _write_rest(ctx, sold)
-
-
-async def _write(ctx: Ctx, sold: list[Rung]) -> Sold:
-    await _add_lines(ctx, sold)
-    return await _write_rest(ctx, sold)
-
-
-async def _add_lines(ctx: Ctx, sold: Sequence[Rung]) -> None:
-    await ctx.add_later(OrderLine, [row for one in sold for row in line_rows(one)], twice=Again)
-
-
-async def _write_rest(ctx: Ctx, sold: list[Rung]) -> Sold:
+async def _write(ctx: Ctx, sold: list[Rung], guarded: bool) -> Sold:
     if not sold:
         return [], {}
+    await ctx.add_later(OrderLine, [row for one in sold for row in line_rows(one)], twice=Again)
+    if not guarded:
+        # The same client id may be sent twice at once: who comes second waits here for the first, and begins again to
+        # find its order, before an order number is spent.
+        await ctx.connection.settle()
     ids = [one.sale.id for one in sold]
     await status.begin(ctx, rules.ORDER, ids, OrderState.completed, move="sell")
     await _take_money(ctx, sold)
