@@ -6,7 +6,8 @@ from typing import Any
 
 from entrepot import __version__
 from entrepot.kernel.module import KERNEL_EVENTS, Catalogue
-from entrepot.kernel.openapi import Json, SchemaOf, about, plain, resolved
+from entrepot.kernel.openapi import about, resolved
+from entrepot.kernel.parameters import Json, SchemaOf, plain
 from entrepot.pure.events import Envelope, Event
 
 # CloudEvents 1.0 asks for the first four; the rest is ours and always there.

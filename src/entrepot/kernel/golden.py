@@ -13,7 +13,7 @@ from typing import Any
 import msgspec
 
 from entrepot.kernel.module import Catalogue
-from entrepot.kernel.openapi import plain
+from entrepot.kernel.parameters import plain
 from entrepot.pure.events import Event
 
 FOLDER = Path(__file__).resolve().parents[3] / "docs" / "events"

@@ -12,14 +12,12 @@ import msgspec
 from entrepot import __version__
 from entrepot.kernel.commands import Command, describe
 from entrepot.kernel.http import BASE, STATUS
-from entrepot.kernel.lists import DEFAULT_LIMIT, MAX_LIMIT, Listing, Page
+from entrepot.kernel.lists import Listing, Page
 from entrepot.kernel.module import Catalogue, Module
+from entrepot.kernel.parameters import Json, SchemaOf, list_parameters, plain, query
 from entrepot.kernel.preview import Previewed
 from entrepot.kernel.routes import Route
 from entrepot.kernel.sheets import SHEETS
-
-Json = dict[str, Any]
-SchemaOf = Callable[[Any], Json]
 
 
 def openapi(catalogue: Catalogue, *, elsewhere: bool = False, prefix: str = "") -> Json:
@@ -143,11 +141,11 @@ class Operation:
         route = self.route
         found = [self._in_path(name) for name in route.parameters]
         if isinstance(route.target, Listing):
-            found += _list_parameters(route.target, self.schema_of)
+            found += list_parameters(route.target, self.schema_of)
         elif route.kind == "query" and route.body is not None:
             found += self._in_query(route.body)
         elif route.kind == "command" and not route.public:
-            found.append(_query("preview", {"type": "boolean", "default": False}, PREVIEW))
+            found.append(query("preview", {"type": "boolean", "default": False}, PREVIEW))
         if not route.public:
             found += [_header("X-Business-Entity"), _header("X-Tenant-ID")]
             if route.method == "POST" and route.kind == "command":
@@ -170,7 +168,7 @@ class Operation:
             schema = plain(self.schema_of(hints[field.name]))
             if field.default not in (msgspec.NODEFAULT, msgspec.UNSET, None):
                 schema["default"] = msgspec.to_builtins(field.default)
-            found.append({**_query(field.encode_name, schema), "required": field.required})
+            found.append({**query(field.encode_name, schema), "required": field.required})
         return found
 
     def _body(self) -> Json | None:
@@ -249,63 +247,7 @@ class Operation:
         return sorted(found)
 
 
-# ── lists ──
-
-
-def _list_parameters(listing: Listing[Any], schema_of: SchemaOf) -> list[Json]:
-    sorts = [name for name in listing.columns if listing.sortable(name)]
-    order = {"type": "array", "items": {"enum": [*sorts, *(f"-{name}" for name in sorts)]}}
-    limit = {"type": "integer", "minimum": 1, "maximum": MAX_LIMIT, "default": DEFAULT_LIMIT}
-    found = [
-        _query("limit", limit, "How many rows."),
-        _query("cursor", {"type": "string"}, "`next_cursor` of the page before."),
-        {**_query("sort", order, f"Fields in order, `-` for descending; `{listing.sort}` unless given."), **COMMAS},
-        _query("count", {"type": "boolean", "default": False}, "Answer `total` as well."),
-        _query("format", {"enum": ["json", *SHEETS], "default": "json"}, "Everything as a sheet, without pages."),
-    ]
-    if listing.search:
-        found.append(_query("q", {"type": "string"}, "Words to look for."))
-    for name in listing.columns:
-        if listing.filterable(name):
-            found += _filters(name, plain(schema_of(listing.scalar(name))), optional=listing.optional(name))
-    return found
-
-
-def _filters(name: str, schema: Json, *, optional: bool) -> list[Json]:
-    text = schema.get("type") == "string" and "format" not in schema
-    found = [_query(name, schema, "Equal to.")]
-    found += [_query(f"{name}__{operator}", schema, words) for operator, words in COMPARISONS.items()]
-    found.append({**_query(f"{name}__in", {"type": "array", "items": schema, "minItems": 1}, "One of."), **COMMAS})
-    if text:
-        found.append(_query(f"{name}__contains", schema, "Contains, in any case."))
-    if optional:
-        found.append(_query(f"{name}__null", {"type": "boolean"}, "Empty, or not."))
-    return found
-
-
-COMPARISONS = {
-    "gte": "At least.",
-    "lte": "At most.",
-    "gt": "More than.",
-    "lt": "Less than.",
-    "ne": "Other than.",
-}
-COMMAS = {"style": "form", "explode": False}
-
-
 # ── parts that many operations share ──
-
-
-def plain(schema: Json) -> Json:
-    """A schema without the indentation of the source in its descriptions."""
-    if isinstance(schema.get("description"), str):
-        schema["description"] = " ".join(schema["description"].split())
-    return schema
-
-
-def _query(name: str, schema: Json, words: str = "") -> Json:
-    found = {"name": name, "in": "query", "required": False, "schema": schema}
-    return {**found, "description": words} if words else found
 
 
 def _header(name: str) -> Json:
