@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import AsyncIterator
+from importlib import import_module
 from pathlib import Path
 
 import asyncpg
@@ -136,6 +137,30 @@ async def test_what_lets_tenants_see_each_other_is_found(server: str, tmp_path: 
             "platform.layout: the index careless begins with object",
             "platform.layout: away refers to identity.role",
         ]
+    finally:
+        await connection.close()
+
+
+async def test_policies_of_before_are_brought_up_to_date(server: str) -> None:
+    """Of tables with a tenant and of the tenants' own; those of the house itself stay as they are."""
+    connection = await owner_of(server, f"before_{new_id().hex[-12:]}")
+    modules = [CATALOGUE.modules["identity"], CATALOGUE.modules["platform"]]
+    before = "nullif(current_setting('app.tenant', true), '')::uuid"
+    try:
+        tables = await connection.fetch(
+            "SELECT polrelid::regclass::text AS name FROM pg_policy WHERE polname = 'tenant' ORDER BY 1"
+        )
+        for row in tables:
+            column = "id" if row["name"] == "identity.tenant" else "tenant_id"
+            said = f"({column} = {before})"
+            await connection.execute(f"ALTER POLICY tenant ON {row['name']} USING {said} WITH CHECK {said}")
+        assert len([p for m in modules for p in await schemas.kept_apart(connection, m)]) == len(
+            [row for row in tables if not row["name"].startswith("kernel.")]
+        )
+        await connection.execute(import_module("entrepot.kernel.migrations.0008_any_tenant").POLICIES)
+        assert [p for m in modules for p in await schemas.kept_apart(connection, m)] == []
+        left = "SELECT count(*) FROM pg_policy WHERE polname = 'tenant' AND pg_get_expr(polqual, polrelid) !~ 'SELECT'"
+        assert await connection.fetchval(left) == 0
     finally:
         await connection.close()
 

@@ -169,7 +169,6 @@ def heard(modules: Sequence[str]) -> set[str]:
 def web_of(house: House) -> Web:
     """The web application of a house, with everything that is mounted beside the API."""
     web = Web(house)
-    house.forgetting.append(web.cache.forget)
     house.closing += [web.by_address.close, web.by_tenant.close]
     pages.mount(web)
     return web

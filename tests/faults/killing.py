@@ -1,4 +1,5 @@
-"""Run as a program: a sale at the till, and the relay after it, each killed before every statement in turn (SIGKILL).
+"""Run as a program: a sale at the till, the relay after it, and a sale that is booked at once, each killed before every
+statement in turn (SIGKILL).
 
 Writes one JSON line per kill to reports.jsonl in the home: where it died, and what was found after the restart. Forks
 before any event loop exists, so a child dies as a whole process does.
@@ -19,7 +20,7 @@ from uuid import UUID
 import asyncpg
 
 from entrepot import assembly
-from entrepot.kernel import postgres
+from entrepot.kernel import at_once, postgres
 from entrepot.kernel.ctx import SYSTEM
 from entrepot.kernel.database import Database, Databases
 from entrepot.kernel.house import House
@@ -112,7 +113,7 @@ def main() -> None:
         known = json.loads(state.read_text())
         tenant, entity = UUID(known["tenant"]), UUID(known["entity"])
 
-        async def sale(client_id: str, kill_after: int | None) -> None:
+        async def sale(client_id: str, kill_after: int | None, booked: bool = False) -> None:
             house = house_on(known["url"], home)
             await house.start()
             arm()
@@ -124,6 +125,8 @@ def main() -> None:
             )
             async with unit(house, tenant, SYSTEM, entity_id=entity) as ctx:
                 await sell(ctx, pos)
+                if booked:
+                    await at_once.handle(ctx)
             Killer.left = None
             await house.stop()
 
@@ -161,7 +164,7 @@ def main() -> None:
             assert in_child(look) == 0
             return json.loads((home / "found.json").read_text())
 
-        for what in ("sale", "relay"):
+        for what in ("sale", "relay", "booked"):
             step = 0
             while True:
                 client_id = f"{what}-{step}"
@@ -169,12 +172,12 @@ def main() -> None:
                     assert in_child(lambda: sale(client_id, None)) == 0  # noqa: B023
                     ended = in_child(lambda: relay(step))  # noqa: B023
                 else:
-                    ended = in_child(lambda: sale(client_id, step))  # noqa: B023
+                    ended = in_child(lambda: sale(client_id, step, what == "booked"))  # noqa: B023
                     between = found()
-                    assert in_child(lambda: sale(client_id, None)) == 0  # noqa: B023
+                    assert in_child(lambda: sale(client_id, None, what == "booked")) == 0  # noqa: B023
                 assert in_child(lambda: relay(None)) == 0
                 report = {"what": what, "step": step, "ended": ended, "after": found()}
-                if what == "sale":
+                if what != "relay":
                     report["between"] = between
                 with (home / "reports.jsonl").open("a") as reports:
                     reports.write(json.dumps(report) + "\n")

@@ -27,25 +27,35 @@ def test_a_sale_and_its_booking_survive_a_kill_before_every_statement():
         shutil.rmtree(home, ignore_errors=True)
     sales = [r for r in reports if r["what"] == "sale"]
     relays = [r for r in reports if r["what"] == "relay"]
+    booked = [r for r in reports if r["what"] == "booked"]
     assert len(sales) > 10, "a sale has at least that many statements"
-    assert len(relays) > 15
-    assert [r["ended"] for r in sales] == [-9] * (len(sales) - 1) + [0]
+    assert len(relays) > 12
+    assert len(booked) > len(sales), "booking it at once takes more"
+    for kind in (sales, relays, booked):
+        assert [r["ended"] for r in kind] == [-9] * (len(kind) - 1) + [0]
     for count, report in enumerate(reports, start=1):
-        if report["what"] == "sale":
+        if report["what"] != "relay":
             # Killed: the sale is there as a whole, or not at all.
             between = report["between"]
             assert between["orders"] in (count - 1, count)
             whole(between, between["orders"])
+        if report["what"] == "booked":
+            # And where it is, its booking is as well, before any relay has run.
+            assert report["between"]["trial"] == trial(report["between"]["orders"]), report["step"]
         after = report["after"]
         whole(after, count)
-        assert after["trial"] == {
-            "1000": str(Decimal("6.00") * count),
-            "1300": str(Decimal("1000.00") - Decimal("2.00") * count),
-            "2200": str(Decimal("-1.04") * count),
-            "4000": str(Decimal("-4.96") * count),
-            "5000": str(Decimal("2.00") * count),
-            "5100": "-1000.00",
-        }, (report["what"], report["step"])
+        assert after["trial"] == trial(count), (report["what"], report["step"])
+
+
+def trial(sales):
+    return {
+        "1000": str(Decimal("6.00") * sales),
+        "1300": str(Decimal("1000.00") - Decimal("2.00") * sales),
+        "2200": str(Decimal("-1.04") * sales),
+        "4000": str(Decimal("-4.96") * sales),
+        "5000": str(Decimal("2.00") * sales),
+        "5100": "-1000.00",
+    }
 
 
 def whole(found, sales):

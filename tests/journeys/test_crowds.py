@@ -195,7 +195,7 @@ async def test_what_was_sold_is_answered_again_though_it_is_sold_out_by_now(hous
     await product(shop, "TICKET", "10.00", stock="6", cost="4.00")
 
     def forget() -> None:
-        house_world.house_of("orders").memory.forget(UUID(str(shop.tenant)))
+        house_world.house_of("orders").forget(UUID(str(shop.tenant)))
 
     async def sell(till, key):
         body = sale(("TICKET", "1"), client_id=f"till-{till}")

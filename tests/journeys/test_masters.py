@@ -98,13 +98,13 @@ async def test_the_tenant_comes_from_the_credential_and_must_agree(world):
 
     house = world.house_of("identity")
     await tenancy.suspend_tenant(house, other.tenant, "unpaid")
-    for _, web in world.houses.values():
-        web.cache.forget()
+    for each, _ in world.houses.values():
+        each.forget(None)
     problem = await other.refused("GET", "/me", status=403)
     assert problem["detail"] == "this tenant is suspended"
     await tenancy.activate_tenant(house, other.tenant)
-    for _, web in world.houses.values():
-        web.cache.forget()
+    for each, _ in world.houses.values():
+        each.forget(None)
     assert (await other.get("/me"))["tenant_id"] == str(other.tenant)
 
 
@@ -122,8 +122,8 @@ async def test_an_api_key_is_shown_once_scoped_and_ended(world):
     await shop.refused("POST", "/api-keys", {"name": "x", "scopes": ["no.such"]}, status=422)
     ended = (await shop.call("DELETE", f"/api-keys/{made['id']}")).json()["data"]
     assert ended["revoked_at"] is not None
-    for _, web in world.houses.values():
-        web.cache.forget()
+    for each, _ in world.houses.values():
+        each.forget(None)
     await shop.refused("GET", "/products", status=401, headers=key)
 
 

@@ -226,14 +226,14 @@ async def test_a_schedule_whose_starter_dies_halfway_stays_due(fresh: World, mon
     name = house.job_name(every_hour)
     start = datetime(2026, 3, 1, 10, 30, tzinfo=UTC)
     await house.jobs.tick(start)
-    genuine = jobs.enqueue
+    genuine = house.jobs._enqueue_for_all
 
-    async def dies_at_yours(ctx: Any, function: Any, **options: Any) -> Any:
-        if ctx.tenant_id == yours and function is every_hour:
+    async def dies_after_queueing(what: str) -> None:
+        await genuine(what)
+        if what == name:
             raise ConnectionError
-        return await genuine(ctx, function, **options)
 
-    monkeypatch.setattr(jobs, "enqueue", dies_at_yours)
+    monkeypatch.setattr(house.jobs, "_enqueue_for_all", dies_after_queueing)
     with pytest.raises(ConnectionError):
         await house.jobs.tick(start + timedelta(hours=1))
     monkeypatch.undo()

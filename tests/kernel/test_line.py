@@ -201,3 +201,26 @@ async def test_who_is_ended_while_others_still_think_leaves_nothing_on_the_line(
             await work
         await ctx.add(Thing, name="after")
         assert await ctx.ask(NAMES, tables=("trial.thing",)) == [(["after"],)]
+
+
+async def test_more_rows_of_the_same_make_one_write_and_others_do_not(
+    trial: World, ada: Person, sent: list[str]
+) -> None:
+    """Rows that may grow in number are not settled first; a write that must not, or that differs elsewhere, is."""
+    sql = """INSERT INTO trial.tag (id, name) SELECT id, name || $2 FROM json_to_recordset($1::json) AS t(id uuid, name text)"""
+
+    def tags(*names: str) -> list[dict[str, Any]]:
+        return [{"id": new_id(), "name": name} for name in names]
+
+    async with trial.unit(ada.tenant, "trial") as ctx:
+        sent.clear()
+        await ctx.run_later("trial.tag", sql, tags("a", "b"), "!", more=True)
+        await ctx.run_later("trial.tag", sql, tags("c"), "!", more=True)
+        assert sent == []
+        await ctx.run_later("trial.tag", sql, tags("d"), "?", more=True)
+        assert len(sent) == 1
+        await ctx.run_later("trial.tag", sql, tags("e"), "?")
+        assert len(sent) == 2
+    assert len(sent) == 4
+    async with trial.unit(ada.tenant, "trial") as ctx:
+        assert await ctx.value("SELECT array_agg(name ORDER BY name) FROM trial.tag") == ["a!", "b!", "c!", "d?", "e?"]

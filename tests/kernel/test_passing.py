@@ -159,8 +159,8 @@ async def test_a_bell_whose_line_lost_its_way_rings_on_another(fresh: World, mon
             raise asyncpg.InternalClientError("cannot switch to state 12; another operation (2) is in progress")
         return await original(self, sql, *arguments, **named)
 
-    await listener.open(note)
-    await bell.open(lambda _names: None)
+    await listener.open(note, ignore, ignore)
+    await bell.open(ignore, ignore, ignore)
     monkeypatch.setattr(asyncpg.Connection, "execute", once)
     bell.ring({"thing.poked"})
     async with asyncio.timeout(10):
@@ -169,3 +169,7 @@ async def test_a_bell_whose_line_lost_its_way_rings_on_another(fresh: World, mon
     assert len(lost) == 1
     await bell.close()
     await listener.close()
+
+
+def ignore(_said: object) -> None:
+    """Somebody who does not care."""

@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 
+from entrepot.kernel import together
 from entrepot.kernel.routes import post
 from entrepot.kernel.turns import EACH, in_turns
 from entrepot.testing.world import Person, World
@@ -202,3 +203,36 @@ async def test_reckoning_over_many_lets_others_have_a_turn() -> None:
         seen.append(str(thing))
     await task
     assert seen == [*map(str, range(EACH)), "other", str(EACH)]
+
+
+async def test_after_a_crowd_the_first_waits_a_moment_for_the_others(
+    trial: World, ada: Person, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Who sells by itself never does; who gives up while it waits lets the next one lead."""
+    paused: list[float] = []
+    go_on, original = asyncio.Event(), asyncio.sleep
+
+    async def pause(seconds: float, *rest: Any) -> Any:
+        if seconds != 0.25:
+            return await original(seconds, *rest)
+        paused.append(seconds)
+        return await go_on.wait()
+
+    monkeypatch.setattr(together, "GATHER", 0.25)
+    monkeypatch.setattr(asyncio, "sleep", pause)
+    assert await ada.post("/cards", {"name": "alone"}, status=201) == "alone"
+    assert paused == []
+    answers = await crowd(ada, [(ada, f"c{at}", {}) for at in range(2)])
+    assert [answer.status_code for answer in answers] == [201, 201]
+    assert paused == []
+    first = asyncio.create_task(ada.call("POST", "/cards", {"name": "gives up"}))
+    await until(lambda: paused == [0.25])
+    others = [asyncio.create_task(ada.call("POST", "/cards", {"name": f"d{at}"})) for at in range(3)]
+    await until(lambda: waiting(trial) == 3)
+    first.cancel()
+    await until(lambda: paused == [0.25, 0.25])
+    go_on.set()
+    assert [answer.status_code for answer in await asyncio.gather(*others)] == [201] * 3
+    made = {row["name"]: row["rank"] for row in await rows(trial, ada, MADE) if row["name"][0] in "dg"}
+    assert made == {"d0": 3, "d1": 3, "d2": 3}
+    assert cards(trial)._crowds == {}

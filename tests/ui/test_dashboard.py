@@ -188,7 +188,7 @@ async def test_days_are_those_of_the_reader(busy: tuple[Browser, Person], house_
     browser, person = busy
     await person.put("/settings/platform.timezone", {"value": "Pacific/Kiritimati", "level": "tenant"})
     for house, _ in house_world.houses.values():
-        house.settings.forget(person.tenant)
+        house.forget(person.tenant)
     charts = slices_on(await browser.get("/"))
     for name, number, href in charts["Sales per day"][-6:]:
         opened = total_on(await browser.get(href))

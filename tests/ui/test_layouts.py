@@ -51,7 +51,7 @@ async def arrange(browser: Browser, entity: str, page: str, order: list[str], **
 def forget(browser: Browser) -> None:
     """Other services remember layouts for a few seconds."""
     for house, _ in browser.world.houses.values():
-        house.memory._known.clear()
+        house.forget(None)
 
 
 @pytest.fixture

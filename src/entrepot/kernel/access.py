@@ -33,6 +33,7 @@ class Principal(msgspec.Struct, frozen=True, kw_only=True):
     default_entity: UUID
     entities: dict[str, UUID]
     session_id: UUID | None = None
+    expires_at: datetime | None = None
 
     def actor(self) -> Actor:
         return Actor(
@@ -289,27 +290,3 @@ if wait > 0 then return math.max(1, math.ceil(wait / 1000000)) end
 redis.call('SET', KEYS[1], string.format('%.0f', free_at), 'PX', math.ceil((free_at - now) / 1000) + 1000)
 return 0
 """
-
-
-class PrincipalCache:
-    """Remembers proven credentials for a few seconds, so that not every request asks. Forgetting is immediate here
-    and at most `seconds` late in other processes."""
-
-    def __init__(self, seconds: float = 5.0, size: int = 10_000) -> None:
-        self.seconds = seconds
-        self.size = size
-        self._known: OrderedDict[str, tuple[float, Principal]] = OrderedDict()
-
-    def get(self, credential: str) -> Principal | None:
-        found = self._known.get(credential)
-        if found is None or found[0] < time.monotonic():
-            return None
-        return found[1]
-
-    def keep(self, credential: str, principal: Principal) -> None:
-        self._known[credential] = (time.monotonic() + self.seconds, principal)
-        if len(self._known) > self.size:
-            self._known.popitem(last=False)
-
-    def forget(self) -> None:
-        self._known.clear()

@@ -17,6 +17,7 @@ from entrepot.kernel import db
 from entrepot.kernel.database import Connection, Database
 from entrepot.kernel.line import Line, Write, written
 from entrepot.kernel.log import Pending
+from entrepot.kernel.memory import Memory
 from entrepot.kernel.origins import (
     NIL,
     NOBODY_ELSE,
@@ -61,10 +62,12 @@ class Ctx:
 
     __slots__ = (
         "_far",
+        "_memory",
         "_now",
         "_spoiled",
         "actor",
         "caller",
+        "changed",
         "connection",
         "database",
         "entity_id",
@@ -73,7 +76,9 @@ class Ctx:
         "origins",
         "pending",
         "preview",
+        "served",
         "tenant_id",
+        "told",
     )
 
     def __init__(
@@ -99,10 +104,14 @@ class Ctx:
         self.locale = locale or actor.locale
         self.preview = preview
         self.pending: list[Pending] = []
+        self.told: set[str] = set()
+        self.served: set[str] = set()
         self.origins: Origins = NOBODY_ELSE
         self._now: datetime | None = None
         self._spoiled: Refusal | None = None
         self._far: list[tuple[type[Facade], str, UUID]] = []
+        self.changed: set[UUID] = set()
+        self._memory = Memory() if preview else house.memory
 
     # ── who and when ──
 
@@ -137,9 +146,14 @@ class Ctx:
         self.connection.context(context_of(self.actor, self.caller, self.origins))
 
     async def recall(self, key: Any, ask: Callable[[], Awaitable[S]]) -> S:
-        """What `ask` answers, remembered for a few seconds; for master data only. In a preview nothing is remembered,
-        because what it reads may be undone."""
-        return await (ask() if self.preview else self.house.memory.recall(self.tenant_id, key, ask))
+        """What `ask` answers, remembered until somebody changes it; for master data only. What a preview reads, or a unit
+        that changed some of it, may be undone: they remember for themselves."""
+        return await self._memory.recall(self.tenant_id, key, ask)
+
+    def forget(self) -> None:
+        """This unit changed what is remembered of its tenant: it asks again, and so does everybody after the commit."""
+        self.changed.add(self.tenant_id)
+        self._memory = Memory()
 
     # ── reading ──
 
@@ -230,9 +244,12 @@ class Ctx:
             name = f"{table.table.schema}.{table.table.name}"
             await self.connection.later(Write(name, sql, (stamped,), twice or partial(_like_this, table.entity)))
 
-    async def run_later(self, table: str, sql: str, *arguments: Any, twice: Twice | None = None) -> None:
-        """Run a write of one table (`schema.name`) when the unit next needs the database."""
-        await self.connection.later(Write(table, sql, arguments, twice or partial(_like_this, table)))
+    async def run_later(
+        self, table: str, sql: str, *arguments: Any, twice: Twice | None = None, more: bool = False
+    ) -> None:
+        """Run a write of one table (`schema.name`) when the unit next needs the database. Where `more` may come, the first
+        argument is a list of new rows, and what is written twice until then is written once with the rows of both."""
+        await self.connection.later(Write(table, sql, arguments, twice or partial(_like_this, table), more))
 
     def _many(
         self, table: type[db.Table], rows: Iterable[Mapping[str, Any]], skip_conflicts: bool

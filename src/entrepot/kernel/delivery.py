@@ -45,17 +45,17 @@ class Batch:
     """A batch. `reading` is called when it begins to read: what is committed later it does not see. Which
     events its handlers told stands in `told`, by name."""
 
+    told: Collection[str] = ()
+
     def __init__(self, house: House, database: Database, reaction: Reaction, reading: Callable[[], None]) -> None:
         self.house = house
         self.database = database
         self.reaction = reaction
         self.reading = reading
-        self.told: set[str] = set()
 
     async def run(self, *, wait: bool = False, careful: bool = False) -> int:
         """Handle it and return how many events it looked at. Raises Failed when a handler failed, unless it goes about
         it `careful`ly, event by event; `wait` for another process that is at the same subscription."""
-        self.told.clear()
         async with self.database.connection() as connection:
             ctx = Ctx(self.house, self.database, connection, NIL, SYSTEM)
             try:
@@ -65,6 +65,7 @@ class Batch:
             except BaseException:
                 await ctx.give_back()
                 raise
+        self.told = ctx.told
         return handled
 
     async def _read_and_handle(self, ctx: Ctx, wait: bool, careful: bool) -> int:
@@ -111,7 +112,7 @@ class Batch:
                     if _is_transient(error, ctx.connection):
                         raise
                     raise Failed from error
-            await self._flush(ctx)
+            await self.house.log.write(ctx)
 
     async def _one_by_one(self, ctx: Ctx, rows: Sequence[Any]) -> None:
         """Each event for itself, so that one that fails is put aside and the others have their effect."""
@@ -140,7 +141,7 @@ class Batch:
             else:
                 stuck.add(entity)
                 await parking.park_again(ctx.connection, self.reaction.name, row, parking.describe(error))
-            await self._flush(ctx)
+            await self.house.log.write(ctx)
 
     async def _try(self, ctx: Ctx, row: Any) -> Exception | None:
         """Handle one event so that a failure leaves nothing behind; returns what went wrong with the event."""
@@ -165,12 +166,6 @@ class Batch:
         if ctx.spoiled is not None:
             raise ctx.spoiled
 
-    async def _flush(self, ctx: Ctx) -> None:
-        if ctx.pending:
-            self.told |= {each.event.event_name for each in ctx.pending}
-            await self.house.log.write(ctx)
-            ctx.pending.clear()
-
 
 async def pass_by(connection: Connection, hearing: Mapping[str, Collection[str]]) -> set[str]:
     """Move on, with one look at the log, the subscriptions for which there is nothing in it; `hearing` has the names of the
@@ -181,7 +176,11 @@ async def pass_by(connection: Connection, hearing: Mapping[str, Collection[str]]
         idle: dict[str, Position] = {}
         if near:
             told, seen = await positions.heard_since(connection, near.values())
-            idle = {name: at for name, at in near.items() if told.isdisjoint(hearing[name])}
+            idle = {
+                name: at
+                for name, at in near.items()
+                if not any(event in hearing[name] and name not in served for event, served in told)
+            }
             await positions.save_many(connection, {name: at for name, at in idle.items() if at.settle(seen)})
     return set(idle)
 

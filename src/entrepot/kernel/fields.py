@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from datetime import date
 from decimal import Decimal
 from typing import Any
@@ -40,21 +39,10 @@ class FieldBook(Facade, name="fields"):
 
 
 class Fields:
-    """Checks custom values against the tenant's definitions, remembered for a moment."""
-
-    def __init__(self, *, seconds: float = 5.0) -> None:
-        self.seconds = seconds
-        self._known: dict[UUID, tuple[float, dict[str, list[FieldDefinition]]]] = {}
+    """Checks custom values against the tenant's definitions, which are remembered."""
 
     async def of(self, ctx: Ctx, entity: str) -> list[FieldDefinition]:
-        known = self._known.get(ctx.tenant_id)
-        if known is None or known[0] < time.monotonic():
-            grouped: dict[str, list[FieldDefinition]] = {}
-            for definition in await ctx.of(FieldBook).definitions():
-                grouped.setdefault(definition.object, []).append(definition)
-            known = (time.monotonic() + self.seconds, grouped)
-            self._known[ctx.tenant_id] = known
-        return known[1].get(entity, [])
+        return (await ctx.recall("fields", lambda: _defined(ctx))).get(entity, [])
 
     async def checked(self, ctx: Ctx, entity: str, custom: dict[str, Any], *, whole: bool = True) -> dict[str, Any]:
         """The values as they are stored; refuses with Invalid every wrong field by name. `whole` asks for the
@@ -81,8 +69,12 @@ class Fields:
             raise Invalid("some fields are wrong", fields=wrong)
         return stored
 
-    def forget(self, tenant_id: UUID) -> None:
-        self._known.pop(tenant_id, None)
+
+async def _defined(ctx: Ctx) -> dict[str, list[FieldDefinition]]:
+    grouped: dict[str, list[FieldDefinition]] = {}
+    for definition in await ctx.of(FieldBook).definitions():
+        grouped.setdefault(definition.object, []).append(definition)
+    return grouped
 
 
 def _text(_: FieldDefinition, value: Any) -> str:

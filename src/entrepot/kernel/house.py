@@ -63,7 +63,6 @@ class House:
         self.relay = Relay(self, catalogue.reactions, workers=works)
         self.jobs = Jobs(self)
         self._files: Files | None = None
-        self.forgetting: list[Callable[[], None]] = []
         self.carriers: list[Carrier] = []
         self.closing: list[Callable[[], Awaitable[None]]] = []
 
@@ -111,10 +110,6 @@ class House:
             raise WiringError(f"{function.__name__} is no job of any manifest")
         return name
 
-    def forget(self, tenant_id: UUID) -> None:
-        """Forget what was remembered of a tenant: somebody changed settings, fields or rights."""
+    def forget(self, tenant_id: UUID | None) -> None:
+        """Forget what was remembered of a tenant, or of all: somebody changed settings, fields, rights or the like."""
         self.memory.forget(tenant_id)
-        self.settings.forget(tenant_id)
-        self.fields.forget(tenant_id)
-        for forget in self.forgetting:
-            forget()

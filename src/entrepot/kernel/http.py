@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import structlog
 
 from entrepot.kernel import facade
-from entrepot.kernel.access import Access, Principal, PrincipalCache, throttle
+from entrepot.kernel.access import Access, Principal, throttle
 from entrepot.kernel.ctx import NIL, SYSTEM
 from entrepot.kernel.endpoint import Endpoint, invalid
 from entrepot.kernel.exchange import (
@@ -36,7 +36,7 @@ from entrepot.kernel.exchange import (
 from entrepot.kernel.logs import about
 from entrepot.kernel.paths import Tree
 from entrepot.kernel.units import unit
-from entrepot.pure.errors import Denied, NotFound, Refusal
+from entrepot.pure.errors import Denied, NotFound, Refusal, Unauthenticated
 
 if TYPE_CHECKING:
     from entrepot.kernel.house import House
@@ -73,7 +73,6 @@ class Web:
         for route in house.catalogue.routes:
             self.tree.add(route.method, BASE + route.path, Endpoint(self, route).__call__)
         self.mounts: dict[str, Callable[[Scope, Receive, Send], Awaitable[None]]] = {}
-        self.cache = PrincipalCache()
         self.by_address = throttle(house.config.address_limit, house.config.redis_url, "address")
         self.by_tenant = throttle(house.config.tenant_limit, house.config.redis_url, "tenant")
         self.origins = set(house.config.origins())
@@ -142,12 +141,17 @@ class Web:
         await endpoint(exchange)
 
     async def principal(self, exchange: Exchange, credential: str) -> Principal:
-        """Whose credential this is; asked once in a few seconds."""
-        known = self.cache.get(credential)
-        if known is None:
-            async with unit(self.house, tenant_of(credential), SYSTEM, caller=exchange.caller, read_only=True) as ctx:
-                known = await ctx.of(Access).authenticate(credential)
-            self.cache.keep(credential, known)
+        """Whose credential this is, remembered until something changes that decides about it; refuses with
+        Unauthenticated what is not valid or has expired."""
+        tenant_id = tenant_of(credential)
+
+        async def ask() -> Principal:
+            async with unit(self.house, tenant_id, SYSTEM, caller=exchange.caller, read_only=True) as ctx:
+                return await ctx.of(Access).authenticate(credential)
+
+        known = await self.house.memory.recall(tenant_id, ("credential", credential), ask)
+        if known.expires_at is not None and known.expires_at <= self.house.clock():
+            raise Unauthenticated("this credential is not valid or has expired")
         return known
 
     async def agree(self, exchange: Exchange, principal: Principal) -> None:

@@ -217,9 +217,7 @@ class Jobs:
                         "UPDATE kernel.schedule SET cron = $2, next_at = $3 WHERE name = $1", name, cron, following
                     )
                 return False
-            for tenant in await self._tenants():
-                async with unit(self.house, tenant, SYSTEM) as ctx:
-                    await enqueue(ctx, self.house.catalogue.jobs[name], unique_key="schedule")
+            await self._enqueue_for_all(name)
             await connection.execute(
                 "UPDATE kernel.schedule SET cron = $2, next_at = $3, last_at = $4 WHERE name = $1",
                 name,
@@ -228,6 +226,15 @@ class Jobs:
                 now,
             )
             return True
+
+    async def _enqueue_for_all(self, name: str) -> None:
+        """Queue a schedule for every tenant with one statement for each database; who still has it queued keeps that."""
+        by_database: dict[Database, list[UUID]] = {}
+        for tenant in await self._tenants():
+            by_database.setdefault(self.house.databases.of(tenant), []).append(tenant)
+        for database, tenants in by_database.items():
+            async with unit(self.house, NIL, SYSTEM, database=database) as ctx, ctx.everywhere():
+                await ctx.run(_FOR_ALL, tenants, [new_id() for _ in tenants], name, ctx.now)
 
     async def _tenants(self) -> list[UUID]:
         async with unit(self.house, NIL, SYSTEM, read_only=True) as ctx:
@@ -248,6 +255,11 @@ WHERE (tenant_id, id) = (
        OR (state = 'running' AND lease_until < now() AND attempts < max_attempts)
     ORDER BY run_at LIMIT 1 FOR UPDATE SKIP LOCKED)
 RETURNING tenant_id, id, name, arguments, attempts, correlation
+"""
+_FOR_ALL = """
+INSERT INTO kernel.job (tenant_id, id, name, unique_key, run_at, created_at)
+SELECT tenant_id, id, $3, 'schedule', $4, $4 FROM unnest($1::uuid[], $2::uuid[]) AS u(tenant_id, id)
+ON CONFLICT DO NOTHING
 """
 _GIVE_UP = """
 UPDATE kernel.job SET state = 'failed', finished_at = now(),

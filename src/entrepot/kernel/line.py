@@ -30,6 +30,7 @@ class Write(NamedTuple):
     sql: str
     arguments: Sequence[Any]
     twice: Callable[[], BaseException]
+    more: bool = False  # the first argument is a list of new rows that may grow
 
 
 class Question(NamedTuple):
@@ -148,9 +149,15 @@ class Line:
 
     async def later(self, kept: Write) -> None:
         """Keep a write back. What is kept back does not see one another, so a table that is among it already is settled
-        first."""
-        if any(each.table == kept.table for each in self._kept):
-            await self.settle()
+        first, unless these are more rows of the same."""
+        for at, each in enumerate(self._kept):
+            if each.table == kept.table:
+                if each.more and kept.more and (each.sql, each.arguments[1:]) == (kept.sql, kept.arguments[1:]):
+                    rows = [*each.arguments[0], *kept.arguments[0]]
+                    self._kept[at] = each._replace(arguments=(rows, *each.arguments[1:]))
+                    return
+                await self.settle()
+                break
         self._kept.append(kept)
 
     def context(self, facts: str) -> None:

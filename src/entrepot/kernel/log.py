@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Collection, Mapping, Sequence
+from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, NamedTuple
 from uuid import UUID
 
 import msgspec
 
-from entrepot.kernel.database import TROUBLE, give_up
+from entrepot.kernel.database import TROUBLE
 from entrepot.pure.errors import NotFound
 from entrepot.pure.events import Envelope, Event
 
@@ -20,8 +21,12 @@ if TYPE_CHECKING:
     from entrepot.kernel.origins import Origin
 
 Heard = Callable[[Collection[str]], object]
+Told = Callable[[UUID | None], object]
+Hears = Callable[[bool], object]
 
 CHANNEL = "entrepot_events"
+CHANGED = "entrepot_changed"  # written by the triggers of `schema.remembered`
+SILENCE = 5.0  # seconds without a ring after which the line is tried: a dead one may look as if nothing happened
 MOST_PAYLOAD = 7900  # bytes that PostgreSQL takes in one notification, less a few
 
 
@@ -35,10 +40,11 @@ class Pending(NamedTuple):
 
 
 _INSERT = """
-INSERT INTO kernel.event (id, name, version, subject, entity_id, source, actor, correlation, causation, data)
-SELECT id, name, version, subject, entity_id, $2, actor, correlation, causation, data FROM json_to_recordset($1::json)
+INSERT INTO kernel.event (id, name, version, subject, entity_id, source, actor, correlation, causation, data, at_once)
+SELECT id, name, version, subject, entity_id, $2, actor, correlation, causation, data, at_once
+FROM json_to_recordset($1::json)
 AS told(id uuid, name text, version smallint, subject text, entity_id uuid, actor uuid, correlation text, causation text,
-        data json)
+        data json, at_once text[])
 """
 
 ENVELOPE_COLUMNS = (
@@ -52,8 +58,11 @@ class Log:
     def __init__(self, source: str) -> None:
         self.source = source
 
-    async def write(self, ctx: Ctx) -> None:
-        """All events of the unit, with what else is still to be written."""
+    async def write(self, ctx: Ctx, by_whom: Mapping[UUID, Sequence[str]] = MappingProxyType({})) -> None:
+        """All that the unit told and is not written yet, with what else is still to be written. `by_whom` are the
+        subscriptions that handle an event at once, by its id."""
+        if not ctx.pending:
+            return
         told = [
             {
                 "id": each.id,
@@ -62,13 +71,16 @@ class Log:
                 "subject": each.event.subject,
                 "entity_id": each.entity_id,
                 "actor": each.origin.actor.id,
-                "correlation": each.origin.caller.correlation or each.origin.caller.request_id or None,
+                "correlation": each.origin.caller.thread or None,
                 "causation": each.origin.caller.causation or None,
                 "data": each.event,
+                "at_once": by_whom.get(each.id),
             }
             for each in ctx.pending
         ]
-        await ctx.run_later("kernel.event", _INSERT, told, self.source)
+        ctx.told |= {each.event.event_name for each in ctx.pending}
+        ctx.pending.clear()
+        await ctx.run_later("kernel.event", _INSERT, told, self.source, more=True)
 
 
 def envelope(row: Any) -> Envelope:
@@ -102,7 +114,7 @@ async def stored(ctx: Ctx, event_id: UUID) -> Envelope:
 
 
 class Bell:
-    """Rings in every process when events were committed, and says which.
+    """Rings in every process when events were committed, and says which; and hears who changed what is remembered.
 
     NOTIFY inside the writing transaction would make commits queue behind one another, because PostgreSQL holds a
     lock from there until the transaction is on disk. So it is sent afterwards, on a connection of its own and at
@@ -112,15 +124,19 @@ class Bell:
     def __init__(self, database: Database, *, pause: float = 0.02) -> None:
         self.database = database
         self.pause = pause
-        self._heard: Heard | None = None
+        self._heard: Heard = _deaf
+        self._told: Told = _deaf
+        self._hears: Hears = _deaf
         self._connection: Connection | None = None
         self._stirred = asyncio.Event()
         self._names: set[str] = set()
         self._task: asyncio.Task[None] | None = None
 
-    async def open(self, heard: Heard) -> None:
-        """Listen: `heard(names)` is called at every ring of others; without names anything may have happened."""
-        self._heard = heard
+    async def open(self, heard: Heard, told: Told, hears: Hears) -> None:
+        """Listen: `heard(names)` is called at every ring of others; without names anything may have happened.
+        `told(tenant)` is called when what is remembered of a tenant has changed; without one it may be any. `hears` is
+        told whether the line stands."""
+        self._heard, self._told, self._hears = heard, told, hears
         await self._connect()
         self._task = asyncio.create_task(self._ring_on(), name=f"bell-{self.database.name}")
 
@@ -139,32 +155,56 @@ class Bell:
 
     async def _connect(self) -> None:
         connection = await self.database.dedicated()
-        connection.add_termination_listener(lambda _: self._stirred.set())
+        connection.add_termination_listener(self._lost)
         await connection.add_listener(CHANNEL, self._listen)
+        await connection.add_listener(CHANGED, self._changed)
         self._connection = connection
+        self._hears(True)
+
+    def _lost(self, connection: Connection) -> None:
+        if connection is self._connection:
+            self._connection = None
+            self._hears(False)
+            self._stirred.set()
 
     def _listen(self, connection: Connection, sender: int, _channel: str, payload: str) -> None:
-        if self._heard is not None and sender != connection.get_server_pid():
+        if sender != connection.get_server_pid():
             self._heard(payload.split(",") if payload else ())
+
+    def _changed(self, _connection: Connection, _sender: int, _channel: str, payload: str) -> None:
+        self._told(UUID(payload) if payload else None)
 
     async def _ring_on(self) -> None:
         while True:
-            await self._stirred.wait()
+            with contextlib.suppress(TimeoutError):
+                async with asyncio.timeout(SILENCE):
+                    await self._stirred.wait()
             self._stirred.clear()
             names, self._names = self._names, set()
             try:
-                if self._connection is None or self._connection.is_closed():
+                if self._connection is None:
                     await self._connect()
                     # Nobody could reach us while the line was dead.
-                    if self._heard is not None:
-                        self._heard(())
-                if names and self._connection is not None:
-                    listed = ",".join(sorted(names))
-                    payload = listed if len(listed) < MOST_PAYLOAD else ""
-                    await self._connection.execute("SELECT pg_notify($1, $2)", CHANNEL, payload)
-            except TROUBLE as error:
-                give_up(self._connection, error)
+                    self._heard(())
+                assert self._connection is not None
+                async with asyncio.timeout(SILENCE):
+                    await self._say(self._connection, names)
+            except TROUBLE:
+                if self._connection is not None:
+                    self._connection.terminate()
+                    self._lost(self._connection)
                 self._names |= names
                 self._stirred.set()
                 await asyncio.sleep(0.5)
             await asyncio.sleep(self.pause)
+
+    async def _say(self, connection: Connection, names: Collection[str]) -> None:
+        if not names:
+            await connection.execute("SELECT 1")
+            return
+        listed = ",".join(sorted(names))
+        await connection.execute("SELECT pg_notify($1, $2)", CHANNEL, listed if len(listed) < MOST_PAYLOAD else "")
+
+
+def _deaf(_said: object) -> None:
+    """Who hears before the bell is open."""

@@ -1,7 +1,8 @@
-"""What changes rarely and is asked with every request is remembered for a few seconds, per tenant.
+"""What changes rarely and is asked with every request is remembered per tenant, until somebody changes it.
 
-Who changes it tells the house to forget; other processes are at most that late. For master data only, never for
-goods or money."""
+Who changes it says so (`Ctx.forget`), and the database tells every process that listens (`schema.remembered`). Where
+nobody would tell, because the data lives in another service or the line that listens is down, it is remembered for a
+few seconds only. For master data, never for goods or money."""
 
 from __future__ import annotations
 
@@ -11,16 +12,21 @@ from typing import Any, TypeVar
 from uuid import UUID
 
 T = TypeVar("T")
-SECONDS = 5.0
-TENANTS = 10_000
+UNTOLD, TOLD = 5.0, 60.0  # seconds that something is remembered, without and with somebody who tells of changes
+TENANTS, THINGS = 10_000, 1_000
 
 
 class Memory:
     """Values by tenant and key, each with the moment it must be asked again."""
 
-    def __init__(self, *, seconds: float = SECONDS) -> None:
-        self.seconds = seconds
+    def __init__(self) -> None:
+        self._seconds = UNTOLD
         self._known: dict[UUID, dict[Any, tuple[float, Any]]] = {}
+
+    def hears(self, told: bool) -> None:
+        """From now on this process is told of changes, or is not; what changed in between nobody knows."""
+        self._seconds = TOLD if told else UNTOLD
+        self._known.clear()
 
     async def recall(self, tenant_id: UUID, key: Any, ask: Callable[[], Awaitable[T]]) -> T:
         """The remembered value, or what `ask` answers."""
@@ -29,18 +35,32 @@ class Memory:
         if found is not None and found[0] > time.monotonic():
             value: T = found[1]
             return value
-        value = await ask()
-        known[key] = (time.monotonic() + self.seconds, value)
+        try:
+            value = await ask()
+        except BaseException:
+            # Anybody can name a tenant that does not exist; those must not crowd out the ones that do.
+            if not known and self._known.get(tenant_id) is known:
+                del self._known[tenant_id]
+            raise
+        # What was forgotten meanwhile changed while it was asked: `known` is then nobody's any more.
+        known[key] = (time.monotonic() + self._seconds, value)
         return value
 
     def note(self, tenant_id: UUID, key: Any) -> None:
-        """Remember for as long that something was so."""
-        self._of(tenant_id)[key] = (time.monotonic() + self.seconds, True)
+        """Remember for a few seconds that something was so."""
+        self._of(tenant_id)[key] = (time.monotonic() + UNTOLD, True)
 
     def noted(self, tenant_id: UUID, key: Any) -> bool:
         """Whether it was so a moment ago."""
         until, _ = self._known.get(tenant_id, {}).get(key, (0.0, None))
         return until > time.monotonic()
+
+    def forget(self, tenant_id: UUID | None) -> None:
+        """Ask again what concerns this tenant; without one, whatever it is."""
+        if tenant_id is None:
+            self._known.clear()
+        else:
+            self._known.pop(tenant_id, None)
 
     def _of(self, tenant_id: UUID) -> dict[Any, tuple[float, Any]]:
         known = self._known.get(tenant_id)
@@ -48,7 +68,6 @@ class Memory:
             if len(self._known) >= TENANTS:
                 self._known.clear()
             known = self._known[tenant_id] = {}
+        elif len(known) >= THINGS:
+            known.clear()
         return known
-
-    def forget(self, tenant_id: UUID) -> None:
-        self._known.pop(tenant_id, None)

@@ -41,6 +41,11 @@ class Caller(msgspec.Struct, frozen=True):
     correlation: str = ""
     causation: str = ""
 
+    @property
+    def thread(self) -> str:
+        """What binds together all that came of one request: what it said itself, or its own id."""
+        return self.correlation or self.request_id
+
 
 class Origin(NamedTuple):
     """Whose work something is, and by which request or event."""

@@ -121,13 +121,17 @@ def _position(row: Any) -> Position:
     return Position(done, fence, row["since"], row["newest"], row["now"])
 
 
-async def heard_since(connection: Connection, positions: Collection[Position]) -> tuple[set[str], Seen]:
-    """The names of all events that one of these positions is not done with, and what the look showed."""
+async def heard_since(
+    connection: Connection, positions: Collection[Position]
+) -> tuple[list[tuple[str, list[str]]], Seen]:
+    """The names of all events that one of these positions is not done with, each with who handled it at once, and what
+    the look showed."""
     first = min(position.holes()[0][0] for position in positions)
     since = min(position.since for position in positions)
     until = min(position.now for position in positions) + AHEAD
     row = await connection.fetchrow(_HEARD, first, since, until)
-    return set(row["names"]), Seen(row["oldest"], row["own"], True, False)
+    told = [(name, served) for name, *served in (each.split() for each in row["told"])]
+    return told, Seen(row["oldest"], row["own"], True, False)
 
 
 async def read(
@@ -145,7 +149,7 @@ async def read(
     if len(found) < BATCH:
         return found, Seen(first["oldest"], first["own"], True, first["parked"])
     sql = _PASSED if source is None else _PASSED_OWN
-    passed = await connection.fetchval(sql, lows, highs, wanted, found[-1]["seq"], position.since, until)
+    passed = await connection.fetchval(sql, lows, highs, wanted, found[-1]["seq"], position.since, until, name)
     ranges = [(part.lower, part.upper) for part in passed or ()]
     return found, Seen(first["oldest"], first["own"], False, first["parked"], ranges)
 
@@ -215,15 +219,16 @@ LEFT JOIN LATERAL (
         SELECT seq, tenant_id, id, name, version, subject, entity_id, at, source, actor, correlation, causation,
                data::text AS data
         FROM kernel.event WHERE seq >= h.low AND seq < h.high AND name = ANY($3::text[])
-             AND at >= $5 AND at < $7
+             AND ($6 = ANY(at_once)) IS NOT TRUE AND at >= $5 AND at < $7
         ORDER BY seq LIMIT $4
     ) r ORDER BY r.seq LIMIT $4
 ) e ON true
 """.replace("SNAPSHOT", _SNAPSHOT)
 _HEARD = """
 SELECT snap.oldest, snap.own, ARRAY(
-    SELECT DISTINCT name FROM kernel.event WHERE seq >= $1 AND at >= $2 AND at < $3
-) AS names
+    SELECT DISTINCT array_to_string(name || coalesce(at_once, '{}'), ' ')
+    FROM kernel.event WHERE seq >= $1 AND at >= $2 AND at < $3
+) AS told
 FROM (SNAPSHOT) snap
 """.replace("SNAPSHOT", _SNAPSHOT)
 # While there is always more to read, nothing is settled. Without this every batch would look again at what all the batches
@@ -232,7 +237,7 @@ FROM (SNAPSHOT) snap
 _PASSED = """
 SELECT range_agg(int8range(e.seq, e.seq + 1)) FROM unnest($1::bigint[], $2::bigint[]) h(low, high)
 JOIN kernel.event e ON e.seq >= h.low AND e.seq < least(h.high, $4) AND e.at >= $5 AND e.at < $6
-WHERE NOT e.name = ANY($3::text[])
+WHERE NOT e.name = ANY($3::text[]) OR $7 = ANY(e.at_once)
 """
 _PASSED_OWN = _PASSED.replace("e.name = ANY($3::text[])", "e.source = $3::text")
 _READ_OWN = _READ.replace("name = ANY($3::text[])", "source = $3::text")

@@ -36,7 +36,8 @@ logger = structlog.get_logger("entrepot.relay")
 @dataclass(frozen=True, slots=True)
 class Reaction:
     """A handler with the events it hears; `batch` handlers get a list of consecutive events of one tenant. Or a
-    carrier: `forward` gets every event that began in this house."""
+    carrier: `forward` gets every event that began in this house. What is handled `at_once` is done in the transaction that
+    told it, where that is run by `at_once.handle`."""
 
     name: str
     events: dict[str, type[Event]]
@@ -46,23 +47,26 @@ class Reaction:
     patterns: tuple[str, ...] = ()
     between_services: bool = False
     forward: Carry | None = None
+    at_once: bool = False
 
 
 _REACTIONS = "__reaction__"
 
 
 def on(
-    *kinds: type[Event] | str, from_start: bool = False, between_services: bool = False
+    *kinds: type[Event] | str, from_start: bool = False, between_services: bool = False, at_once: bool = False
 ) -> Callable[[Callable[[Ctx, Any], Awaitable[None]]], Any]:
     """Mark an event handler. A handler whose second parameter is a list takes batches of up to a hundred.
 
     Beside events themselves, patterns of their names are heard: `order.*` is everything that happens to orders.
     A handler that is added to a house in use hears what happens from now on; with `from_start` also everything that
     ever happened. In a new database every handler begins at the beginning. A handler that is only about what services
-    tell each other (`between_services`) is not served where every module is in one process."""
+    tell each other (`between_services`) is not served where every module is in one process. A handler of batches for whom
+    an event means the same whatever happened to its subject before may handle it `at_once`, in the transaction that
+    tells it: then there is nothing between cause and effect. Only what nearly never fails should ask for that."""
 
     def mark(function: Callable[[Ctx, Any], Awaitable[None]]) -> Callable[[Ctx, Any], Awaitable[None]]:
-        setattr(function, _REACTIONS, (kinds, from_start, between_services))
+        setattr(function, _REACTIONS, (kinds, from_start, between_services, at_once))
         return function
 
     return mark
@@ -75,12 +79,18 @@ def reactions_of(module: str, room: Any) -> list[Reaction]:
         marked = getattr(function, _REACTIONS, None)
         if marked is None or function.__module__ != room.__name__:
             continue
-        kinds, from_start, between_services = marked
+        kinds, from_start, between_services, at_once = marked
         parameter = list(inspect.signature(function).parameters)[1]
         batch = get_origin(get_type_hints(function)[parameter]) in (list, Sequence)
         events = {kind.event_name: kind for kind in kinds if not isinstance(kind, str)}
         patterns = tuple(kind for kind in kinds if isinstance(kind, str))
-        found.append(Reaction(f"{module}.{name}", events, function, batch, from_start, patterns, between_services))
+        if at_once and not batch:
+            raise TypeError(f"{module}.{name} handles events at once, so it must take a list of them")
+        found.append(
+            Reaction(
+                f"{module}.{name}", events, function, batch, from_start, patterns, between_services, at_once=at_once
+            )
+        )
     return found
 
 
@@ -100,8 +110,11 @@ class Relay:
         self.house = house
         apart = bool(house.topology.far)
         self.reactions = {r.name: r for r in reactions if apart or not r.between_services}
+        self.at_once = [r for r in self.reactions.values() if r.at_once]
         self.workers = workers
         self._bells: dict[str, Bell] = {}
+        self._deaf: set[str] = set()
+        self._heard_by: dict[str, set[str]] = {}
         self._wakers: dict[str, dict[str, asyncio.Event]] = {}
         self._turns: dict[str, dict[str, asyncio.Lock]] = {}
         self._tasks: list[asyncio.Task[None]] = []
@@ -125,7 +138,7 @@ class Relay:
         }
         self._turns[database.name] = {name: asyncio.Lock() for name in wakers}
         bell = self._bells[database.name] = Bell(database)
-        await bell.open(partial(self._wake_here, database))
+        await bell.open(partial(self._wake_here, database), self.house.forget, partial(self._hears, database))
         for name, waker in wakers.items():
             self._spawn(self._serve(database, self.reactions[name], waker), f"relay-{name}")
         if wakers:
@@ -145,12 +158,24 @@ class Relay:
         for bell in self._bells.values():
             await bell.close()
 
-    def wake(self, database: Database, names: Collection[str]) -> None:
-        """Events of these names were committed: look now, here and in the other processes."""
-        self._wake_here(database, names)
+    def wake(self, database: Database, names: Collection[str], served: Collection[str] = ()) -> None:
+        """Events of these names were committed: look now, here and in the other processes. The `served` subscriptions
+        have handled theirs."""
+        heard = {name for name in names if not self._hearers(name) <= set(served)}
+        if not heard:
+            return
+        self._wake_here(database, heard, served)
         bell = self._bells.get(database.name)
         if bell is not None:
-            bell.ring(names)
+            bell.ring(heard)
+
+    def _hearers(self, name: str) -> set[str]:
+        """The subscriptions of this house that hear an event of this name, in whichever process they are served."""
+        found = self._heard_by.get(name)
+        if found is None:
+            found = {r.name for r in self.reactions.values() if r.forward is not None or name in r.events}
+            self._heard_by[name] = found
+        return found
 
     async def drain(self) -> int:
         """Handle everything there is, here and now, in rounds until nothing new appears; for tests and commands.
@@ -190,12 +215,17 @@ class Relay:
     def _spawn(self, work: Any, name: str) -> None:
         self._tasks.append(asyncio.create_task(work, name=name))
 
-    def _wake_here(self, database: Database, names: Collection[str]) -> None:
+    def _wake_here(self, database: Database, names: Collection[str], served: Collection[str] = ()) -> None:
         """An empty collection of names means that anything may have happened."""
+        hearers = set().union(*(self._hearers(name) for name in names))
         for name, waker in self._wakers.get(database.name, {}).items():
-            reaction = self.reactions[name]
-            if not names or reaction.forward is not None or not reaction.events.keys().isdisjoint(names):
+            if not names or (name in hearers and name not in served):
                 waker.set()
+
+    def _hears(self, database: Database, stands: bool) -> None:
+        """What comes from another service nobody here is told of."""
+        (self._deaf.discard if stands else self._deaf.add)(database.name)
+        self.house.memory.hears(not self._deaf and not self.house.topology.far)
 
     async def _serve(self, database: Database, reaction: Reaction, waker: asyncio.Event) -> None:
         pause = 0.0

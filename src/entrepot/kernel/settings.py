@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from typing import TYPE_CHECKING, Any
 from uuid import UUID
 from zoneinfo import ZoneInfo
@@ -47,12 +46,10 @@ class Won(msgspec.Struct, frozen=True):
 
 
 class Settings:
-    """Reads settings, remembering a tenant's values for a moment."""
+    """Reads settings, remembering a tenant's values."""
 
-    def __init__(self, catalogue: Catalogue, *, seconds: float = 5.0) -> None:
+    def __init__(self, catalogue: Catalogue) -> None:
         self.catalogue = catalogue
-        self.seconds = seconds
-        self._known: dict[UUID, tuple[float, dict[tuple[str, str, UUID], Any]]] = {}
 
     async def value(self, ctx: Ctx, key: str, *, entity_id: UUID | None = None, user_id: UUID | None = None) -> Any:
         """The value that holds for this entity and user."""
@@ -61,7 +58,7 @@ class Settings:
     async def won(self, ctx: Ctx, key: str, *, entity_id: UUID | None = None, user_id: UUID | None = None) -> Won:
         """The value and the level that won. NotFound for a key that no module declares."""
         declared = self.declared(key)
-        given = await self._given(ctx)
+        given = await ctx.recall("settings", lambda: _given(ctx))
         owners = {
             "user": user_id or ctx.actor.id,
             "entity": entity_id or ctx.entity_id,
@@ -96,13 +93,6 @@ class Settings:
             raise Invalid.field("value", "must be one of {allowed}", allowed=list(declared.choices))
         return found
 
-    def forget(self, tenant_id: UUID) -> None:
-        self._known.pop(tenant_id, None)
 
-    async def _given(self, ctx: Ctx) -> dict[tuple[str, str, UUID], Any]:
-        known = self._known.get(ctx.tenant_id)
-        if known is None or known[0] < time.monotonic():
-            rows = await ctx.of(Kept).given()
-            known = (time.monotonic() + self.seconds, {(g.key, g.level, g.owner_id): g.value for g in rows})
-            self._known[ctx.tenant_id] = known
-        return known[1]
+async def _given(ctx: Ctx) -> dict[tuple[str, str, UUID], Any]:
+    return {(g.key, g.level, g.owner_id): g.value for g in await ctx.of(Kept).given()}

@@ -82,10 +82,11 @@ async def begin(
     first = str(status or machine.initial)
     limit = machine.deadlines.get(machine.states(first))
     actors = [ctx.origin(id).actor for id in ids]
-    rows = [{"id": id, "actor": by.id, "actor_name": by.name} for id, by in zip(ids, actors, strict=True)]
     until = ctx.now + limit if limit else None
-    await ctx.run_later("kernel.status", _ENTER, rows, machine.entity, first, ctx.now, until, twice=Again)
-    await ctx.run_later("kernel.status_history", _RECORD, rows, machine.entity, first, ctx.now, move)
+    entered = {"entity": machine.entity, "status": first, "until": until, "move": move}
+    rows = [{"id": id, "actor": by.id, "actor_name": by.name, **entered} for id, by in zip(ids, actors, strict=True)]
+    await ctx.run_later("kernel.status", _ENTER, rows, ctx.now, twice=Again, more=True)
+    await ctx.run_later("kernel.status_history", _RECORD, rows, ctx.now, more=True)
 
 
 async def follow(
@@ -229,12 +230,13 @@ async def flag_overdue(ctx: Ctx) -> list[UUID]:
 
 _ENTER = """
 INSERT INTO kernel.status (entity_type, entity_id, status, since, deadline)
-SELECT $2, u.id, $3, $4, $5::timestamptz FROM json_to_recordset($1::json) AS u(id uuid)
+SELECT u.entity, u.id, u.status, $2, u.until
+FROM json_to_recordset($1::json) AS u(entity text, id uuid, status text, until timestamptz)
 """
 _RECORD = """
 INSERT INTO kernel.status_history (entity_type, entity_id, to_status, at, move, actor, actor_name)
-SELECT $2, u.id, $3, $4, $5, u.actor, u.actor_name
-FROM json_to_recordset($1::json) AS u(id uuid, actor uuid, actor_name text)
+SELECT u.entity, u.id, u.status, $2, u.move, u.actor, u.actor_name
+FROM json_to_recordset($1::json) AS u(entity text, id uuid, status text, move text, actor uuid, actor_name text)
 """
 _FOLLOW = """
 WITH moved AS (

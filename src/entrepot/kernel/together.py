@@ -1,7 +1,8 @@
 """Requests of one moment done together: while a transaction is prepared those who come wait, and the next one does the
 work of many with the statements of one. It is prepared while the database writes the one before.
 
-Who comes alone is a crowd of one, at once. Each request keeps its own answer, its own refusal, its own
+Who comes alone is a crowd of one, at once; where several came together a moment ago, who comes first waits a millisecond
+for the others. Each request keeps its own answer, its own refusal, its own
 idempotency key and its own name in the audit trail. What cannot be done together, for whatever reason, is done one by
 one by the plain command instead."""
 
@@ -19,7 +20,7 @@ from uuid import UUID
 import msgspec
 import structlog
 
-from entrepot.kernel import idempotency
+from entrepot.kernel import at_once, idempotency
 from entrepot.kernel.ctx import SYSTEM, Ctx, Origin
 from entrepot.kernel.exchange import AGAIN, GONE, JSON, Headers, encode, etag
 from entrepot.kernel.units import unit
@@ -38,6 +39,8 @@ Fresh = Callable[[], Coroutine[Any, Any, list[int]]]
 # `fresh()` says, to be asked beside what else must be known; these get a result or a Refusal each, by their place.
 Crowded = Callable[[Any, Sequence[Any], Fresh], Awaitable[Mapping[int, Any]]]
 MOST = 64  # requests in one transaction
+GATHER = 0.001  # seconds that the first waits for the others
+_CROWDED = "several asked together"
 
 logger = structlog.get_logger("entrepot.together")
 
@@ -132,10 +135,18 @@ class Together:
                 return await alone(nobody_waits)
             if not isinstance(told, _Turn):
                 return told
-        batch = crowd.joined(mine)
-        crowd.under_way += len(batch)
+        batch = [mine]
+        crowd.under_way += 1
         prepared = _Once(partial(_pass_on, crowd))
+        crowded = group[0], (_CROWDED, self.function, group[1])
         try:
+            if self.house.memory.noted(*crowded):
+                # They were answered at the same moment, so they ask again at nearly the same.
+                await asyncio.sleep(GATHER)
+            batch = crowd.joined(mine)
+            crowd.under_way += len(batch) - 1
+            if len(batch) > 1:
+                self.house.memory.note(*crowded)
             return await self._lead(group, batch, alone, prepared)
         finally:
             crowd.under_way -= len(batch)
@@ -206,6 +217,9 @@ class Together:
             if earned:
                 await idempotency.keep_many(ctx, earned)
             prepared()
+            crowd = self._crowds[group]
+            if crowd.under_way == 1 and not crowd.waiting:
+                await at_once.handle(ctx)
         return [answers[at] for at in range(len(batch))]
 
 

@@ -70,8 +70,7 @@ async def unit(
                 await ctx.connection.settle()
                 await connection.execute("ROLLBACK")
             else:
-                if ctx.pending:
-                    await house.log.write(ctx)
+                await house.log.write(ctx)
                 await _commit(ctx.connection)
         except Again:
             # What was taken elsewhere was taken under the same reference as the winner's: it is theirs now.
@@ -81,8 +80,12 @@ async def unit(
             await roll_back(connection)
             await ctx.give_back()
             raise
-    if ctx.pending and not preview:
-        house.relay.wake(database, {each.event.event_name for each in ctx.pending})
+    if preview:
+        return
+    for changed in ctx.changed:
+        house.forget(changed)
+    if ctx.told:
+        house.relay.wake(database, ctx.told, ctx.served)
 
 
 async def switch(

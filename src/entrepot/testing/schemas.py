@@ -10,7 +10,7 @@ from entrepot.kernel.module import Module
 from entrepot.kernel.scaffold import in_order, tables_sql
 
 Facts = dict[str, dict[str, Any]]
-TENANT = "NULLIF(current_setting('app.tenant'::text, true), ''::text))::uuid"
+TENANT = "( SELECT (NULLIF(current_setting('app.tenant'::text, true), ''::text))::uuid AS \"nullif\")"
 RIGHTS = ("SELECT", "INSERT", "UPDATE", "DELETE", "TRUNCATE", "REFERENCES", "TRIGGER")
 
 
@@ -39,7 +39,7 @@ def _apart(row: Any, table: type[Table]) -> list[str]:
     column = "tenant_id" if table.tenanted else "id"
     policies = {p["name"]: p for p in row["policies"]}
     own = policies.pop("tenant", None)
-    wanted = f"({column} = ({TENANT})"
+    wanted = f"({column} = {TENANT})"
     if own is None or (own["using"], own["check"], own["command"], own["roles"]) != (wanted, wanted, "*", ["public"]):
         problems.append(f"the policy of tenants is {own and own['using']}")
     if table.system:

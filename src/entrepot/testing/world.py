@@ -172,7 +172,7 @@ class World:
         async with unit(house, tenant) as ctx:
             ctx.entity_id = await ctx.value("SELECT id FROM identity.business_entity")
             user = await people.create_user(ctx, f"admin@{slug}.test", "Ada Admin", None, ["admin"])
-        token = await sessions.open_session(house, Caller(), tenant, user, "access", timedelta(hours=1))
+        token = await sessions.open_session(house, Caller(), tenant, user, "access", timedelta(days=30))
         await self.settle()
         person = Person(self, tenant, {"authorization": f"Bearer {token.access_token}"})
         return person if permissions is None else await self.colleague(person, permissions)

@@ -19,7 +19,7 @@ async def echo_poke(ctx: Ctx, event: ThingPoked) -> None:
     ctx.emit(ThingEchoed(thing_id=event.thing_id, number=event.number))
 
 
-@on(ThingBatched)
+@on(ThingBatched, at_once=True)
 async def note_batch(ctx: Ctx, events: list[ThingBatched]) -> None:
     for event in events:
         await note(ctx, f"batch of {len(events)}" if event is events[0] else "batch", event.thing_id, event.number)

@@ -34,7 +34,7 @@ GOODS: dict[type[Movement], tuple[str, str, str]] = {
 }
 
 
-@on(OrderCompleted, StockConsumed, StockReturned, StockReceived, StockAdjusted)
+@on(OrderCompleted, StockConsumed, StockReturned, StockReceived, StockAdjusted, at_once=True)
 async def keep_books(ctx: Ctx, events: list[OrderCompleted | Movement]) -> None:
     """What moved money or goods becomes an entry each, all those of a batch with the same few statements."""
     drafts = []

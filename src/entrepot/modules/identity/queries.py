@@ -200,6 +200,7 @@ async def authenticate(ctx: Ctx, credential: str) -> Principal:
         default_entity=row["entity_id"] or row["default_entity_id"],
         entities={e["code"]: e["id"] for e in entities},
         session_id=row["session_id"],
+        expires_at=row["expires_at"],
     )
 
 
@@ -237,7 +238,7 @@ WHERE u.active AND u.pin_hash IS NOT NULL
 ORDER BY u.name, u.id
 """
 _BY_SESSION = """
-SELECT t.slug, t.status, t.default_entity_id, u.id, u.name, u.locale, u.entity_id, s.id AS session_id, s.scopes,
+SELECT t.slug, t.status, t.default_entity_id, u.id, u.name, u.locale, u.entity_id, s.id AS session_id, s.expires_at, s.scopes,
        ARRAY(SELECT DISTINCT p FROM identity.role r, unnest(r.permissions) p
              WHERE r.code = ANY(u.roles)) AS permissions
 FROM identity.session s
@@ -246,7 +247,7 @@ JOIN identity.tenant t ON t.id = s.tenant_id
 WHERE s.secret_hash = $1 AND s.revoked_at IS NULL AND s.expires_at > $2
 """
 _BY_KEY = """
-SELECT t.slug, t.status, t.default_entity_id, k.id, k.name, 'en' AS locale, k.entity_id, NULL::uuid AS session_id,
+SELECT t.slug, t.status, t.default_entity_id, k.id, k.name, 'en' AS locale, k.entity_id, NULL::uuid AS session_id, k.expires_at,
        '{}'::text[] AS scopes, k.scopes AS permissions
 FROM identity.api_key k JOIN identity.tenant t ON t.id = k.tenant_id
 WHERE k.secret_hash = $1 AND k.revoked_at IS NULL AND (k.expires_at IS NULL OR k.expires_at > $2)

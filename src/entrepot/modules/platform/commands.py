@@ -47,7 +47,7 @@ async def set_setting(ctx: Ctx, key: str, value: Any, level: str = "tenant", own
             checked,
         )
     ctx.emit(SettingChanged(key=key, level=level, owner_id=owner, value=value))
-    ctx.house.settings.forget(ctx.tenant_id)
+    ctx.forget()
 
 
 @command(needs="customize.edit")
@@ -76,7 +76,7 @@ async def add_field(
         listed=listed,
     )
     ctx.emit(FieldAdded(object=object, name=name, kind=kind))
-    ctx.house.fields.forget(ctx.tenant_id)
+    ctx.forget()
     return field_id
 
 
@@ -84,7 +84,7 @@ async def add_field(
 async def archive_field(ctx: Ctx, field_id: UUID) -> None:
     """Ask for the field no longer; values given so far stay where they are."""
     await ctx.change(FieldDefinitionRow, field_id, archived_at=ctx.now)
-    ctx.house.fields.forget(ctx.tenant_id)
+    ctx.forget()
 
 
 @command(needs="customize.edit")
@@ -199,7 +199,7 @@ async def save_layout(ctx: Ctx, object: str, page: str, fields: list[Placed], mi
             page,
             [owner] if mine else [ctx.tenant_id, ctx.actor.id],
         )
-        ctx.house.memory.forget(ctx.tenant_id)
+        ctx.forget()
         return
     await ctx.run(
         "INSERT INTO platform.layout AS l (id, object, page, owner_id, content) VALUES ($1, $2, $3, $4, $5) "
@@ -211,7 +211,7 @@ async def save_layout(ctx: Ctx, object: str, page: str, fields: list[Placed], mi
         owner,
         {"fields": fields},
     )
-    ctx.house.memory.forget(ctx.tenant_id)
+    ctx.forget()
 
 
 def extensible_entities() -> set[str]:

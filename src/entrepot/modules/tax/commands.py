@@ -36,6 +36,7 @@ async def create_rate(
         valid_from=valid_from,
         valid_to=valid_to,
     )
+    ctx.forget()
     ctx.emit(TaxRateChanged(rate_id=rate_id, country=country, category=category, rate=rate, valid_from=valid_from))
     return rate_id
 
@@ -51,3 +52,4 @@ async def start_with_rates(ctx: Ctx, country: str) -> None:
         ],
         skip_conflicts=True,
     )
+    ctx.forget()

@@ -112,7 +112,7 @@ async def change_user(
             ctx.now,
         )
     ctx.emit(UserChanged(user_id=user_id, fields=sorted(changes)))
-    ctx.house.forget(ctx.tenant_id)
+    ctx.forget()
 
 
 class _Held(msgspec.Struct, frozen=True):
@@ -141,7 +141,7 @@ async def change_role(ctx: Ctx, role_id: UUID, name: str | None = None, permissi
     await ctx.change(Role, role_id, **changes)
     if not await ctx.value(_ADMINS):
         raise Conflict("somebody must remain who may do everything")
-    ctx.house.forget(ctx.tenant_id)
+    ctx.forget()
 
 
 @command(needs="keys.edit")
@@ -176,7 +176,7 @@ async def revoke_api_key(ctx: Ctx, key_id: UUID) -> None:
     """End a key now."""
     await ctx.change(ApiKey, key_id, revoked_at=ctx.now)
     ctx.emit(ApiKeyRevoked(key_id=key_id))
-    ctx.house.forget(ctx.tenant_id)
+    ctx.forget()
 
 
 async def hash_secret(secret: str) -> str:

@@ -39,7 +39,7 @@ async def set_pin(ctx: Ctx, user_id: UUID, pin: str | None = None) -> None:
     await ctx.change(User, user_id, pin_hash=await hash_secret(pin) if pin is not None else None)
     await ctx.run(_LEAVE, user_id, ctx.now)
     ctx.emit(UserChanged(user_id=user_id, fields=["pin"]))
-    ctx.house.forget(ctx.tenant_id)
+    ctx.forget()
 
 
 @command(needs="any")

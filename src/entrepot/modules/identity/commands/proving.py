@@ -132,7 +132,7 @@ async def reset(ctx: Ctx, token: str, password: str) -> None:
             "UPDATE identity.session SET revoked_at = $2 WHERE user_id = $1 AND revoked_at IS NULL", user, own.now
         )
         own.emit(UserChanged(user_id=user, fields=["password"]))
-    ctx.house.forget(tenant)
+        own.forget()
 
 
 def reset_token(key: str, tenant: UUID, person: Person, until: int) -> str:

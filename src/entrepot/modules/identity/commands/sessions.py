@@ -53,9 +53,9 @@ async def refresh(house: House, caller: Caller, refresh_token: str) -> Token:
             rules.fingerprint(refresh_token),
             ctx.now,
         )
+        ctx.forget()
     if user_id is None:
         raise Unauthenticated("this credential is not valid or has expired")
-    house.forget(tenant_id)
     return await open_session(house, caller, tenant_id, user_id, "access", rules.ACCESS_FOR)
 
 
@@ -69,7 +69,7 @@ async def log_out(ctx: Ctx) -> None:
         ctx.now,
         ctx.actor.kind == "cashier",
     )
-    ctx.house.forget(ctx.tenant_id)
+    ctx.forget()
 
 
 async def open_browser(ctx: Ctx, email: str, password: str, tenant: str | None, code: str | None) -> Opened:
@@ -84,7 +84,7 @@ async def close(ctx: Ctx, credential: str) -> None:
         rules.fingerprint(credential),
         ctx.now,
     )
-    ctx.house.forget(ctx.tenant_id)
+    ctx.forget()
 
 
 async def token_for(house: House, tenant_id: UUID, email: str | None) -> str:

@@ -75,7 +75,6 @@ async def create_entity(
     """Another business entity of this tenant, with books and numbers of its own."""
     entity_id = new_id()
     await _add_entity(ctx, entity_id, code, name, country, currency, legal_name, vat_number, address, email)
-    ctx.house.forget(ctx.tenant_id)
     return entity_id
 
 
@@ -109,6 +108,7 @@ async def _add_entity(
         address=address,
         email=email,
     )
+    ctx.forget()
     ctx.emit(
         EntityCreated(entity_id=entity_id, code=code, name=name, country=country, currency=currency),
         entity_id=entity_id,
@@ -129,7 +129,8 @@ async def _set_status(house: House, tenant_id: UUID, status: str, told: TenantSu
     for database in {house.databases.main, own} - {own}:
         async with unit(house, tenant_id, SYSTEM, database=database) as ctx:
             await ctx.change(Tenant, tenant_id, status=status)
+            ctx.forget()
     async with unit(house, tenant_id, SYSTEM) as ctx:
         await ctx.change(Tenant, tenant_id, status=status)
         ctx.emit(told)
-    house.forget(tenant_id)
+        ctx.forget()

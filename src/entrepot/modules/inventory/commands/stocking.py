@@ -34,6 +34,7 @@ async def create_warehouse(ctx: Ctx, code: str, name: str, address: str = "", st
 
 
 async def open_warehouse(ctx: Ctx, code: str, name: str, address: str = "", standard: bool = False) -> UUID:
+    ctx.forget()
     return await ctx.add(Warehouse, code=code, name=name, address=address, standard=standard, entity_id=ctx.entity_id)
 
 

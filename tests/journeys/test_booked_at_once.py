@@ -1,0 +1,98 @@
+"""A sale that is booked in its own transaction leaves the same as one that the relay books."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from tests.journeys.shop import product, sale, trial
+
+BOOKS = "accounting.keep_books"
+
+LEDGER = """
+SELECT e.description, e.kind, e.status, e.reference_type, e.total::text, e.posted_by::text, l.position,
+       a.code, l.debit::text, l.credit::text
+FROM accounting.journal_entry e JOIN accounting.journal_line l ON l.entry_id = e.id
+JOIN accounting.account a ON a.id = l.account_id ORDER BY e.total, e.number, l.position
+"""
+TRAIL = """
+SELECT entity_type, action, actor_kind, actor_name, address, agent, correlation, request_id
+FROM kernel.audit_trail WHERE correlation = '0af7651916cd43dd8448eb211c80319c' ORDER BY 1, 2, 3
+"""
+HISTORY = """
+SELECT entity_type, to_status, move, actor = '00000000-0000-0000-0000-000000000000' AS by_the_house, actor_name
+FROM kernel.status_history
+WHERE entity_type IN ('order', 'entry', 'journal_entry') ORDER BY 1, 2
+"""
+EVENTS = """
+SELECT e.name, e.actor = '00000000-0000-0000-0000-000000000000' AS by_the_house, e.correlation,
+        (SELECT c.name FROM kernel.event c WHERE c.id::text = e.causation) AS cause
+FROM kernel.event e WHERE e.correlation = '0af7651916cd43dd8448eb211c80319c' ORDER BY 1, 4
+"""
+SAME = {
+    "x-request-id": "the-same-request",
+    "user-agent": "till",
+    "traceparent": "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01",
+}
+
+
+async def left(world: Any, shop: Any) -> dict[str, list[tuple[Any, ...]]]:
+    async with world.unit(shop.tenant, "accounting") as ctx:
+        return {
+            sql: [tuple(row) for row in await ctx.connection.fetch(sql)] for sql in (LEDGER, TRAIL, HISTORY, EVENTS)
+        }
+
+
+async def served(world: Any, shop: Any) -> list[Any]:
+    async with world.unit(shop.tenant, "orders") as ctx:
+        sql = "SELECT at_once FROM kernel.event WHERE name = 'order.completed' ORDER BY seq"
+        return [row["at_once"] for row in await ctx.connection.fetch(sql)]
+
+
+@pytest.mark.covers("ORD-104", "ACC-035")
+async def test_at_once_and_by_the_relay_leave_the_same(house_world):
+    found = []
+    for at_once in (True, False):
+        shop = await house_world.tenant()
+        await product(shop, "TEA", "10.00", stock="20", cost="4.00")
+        await product(shop, "CUP", "3.00", stock="20", cost="1.00")
+        house = house_world.house_of("orders")
+        if not at_once:
+            house.memory.note(shop.tenant, ("failed", BOOKS))
+        body = sale(("TEA", "2"), ("CUP", "1"), client_id="till-1")
+        response = await shop.call("POST", "/orders/pos", body, headers={**SAME, "idempotency-key": "k"})
+        assert response.status_code == 201, response.text
+        assert await served(house_world, shop) == [[BOOKS] if at_once else None]
+        entries = await shop.get("/accounting/journal-entries")
+        assert len([e for e in entries if e["description"] != "adjustment"]) == (2 if at_once else 0)
+        await house_world.settle()
+        found.append(await left(house_world, shop))
+    for sql in (LEDGER, TRAIL, HISTORY, EVENTS):
+        assert found[0][sql] == found[1][sql], sql
+        assert found[0][sql]
+
+
+async def test_a_closed_period_stops_the_booking_and_not_the_sale(house_world):
+    shop = await house_world.tenant()
+    await product(shop, "TEA", "10.00", stock="20", cost="4.00")
+    async with house_world.unit(shop.tenant, "accounting") as ctx:
+        await ctx.run("UPDATE accounting.period SET state = 'closed'")
+    for client in ("a", "b"):
+        await shop.post("/orders/pos", sale(("TEA", "1"), client_id=client), status=201)
+    assert await served(house_world, shop) == [None, None]
+    assert house_world.house_of("orders").memory.noted(shop.tenant, ("failed", BOOKS))
+    await house_world.settle()
+    assert len(await shop.get("/orders")) == 2
+    async with house_world.unit(shop.tenant, "accounting") as ctx:
+        stuck = await ctx.value("SELECT count(*) FROM kernel.parked WHERE subscription = $1", BOOKS)
+    assert stuck == 4  # two sales, two movements of goods
+
+
+async def test_a_refused_sale_is_refused_and_books_nothing(house_world):
+    shop = await house_world.tenant()
+    await product(shop, "TEA", "10.00", stock="1", cost="4.00")
+    before = await trial(shop)
+    problem = await shop.refused("POST", "/orders/pos", sale(("TEA", "2"), client_id="a"), status=409)
+    assert problem["available"][0]["available"] == "1"
+    assert await trial(shop) == before

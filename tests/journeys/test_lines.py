@@ -1,0 +1,106 @@
+"""What the database refuses of the lines of an entry, whoever writes them."""
+
+from __future__ import annotations
+
+import asyncio
+from datetime import date, timedelta
+
+import asyncpg
+import pytest
+
+from entrepot.pure.ids import new_id
+from tests.journeys.test_books import ENTRY, counts, posted
+
+LINES = """
+INSERT INTO accounting.journal_line (id, entry_id, position, entity_id, account_id, date, debit, credit)
+SELECT gen_random_uuid(), $1, u.at, u.entity, a.id, u.day, u.debit, u.credit
+FROM unnest($2::uuid[], $3::date[], $4::numeric[], $5::numeric[]) WITH ORDINALITY AS u(entity, day, debit, credit, at)
+JOIN accounting.account a ON a.code = CASE WHEN u.debit > 0 THEN '6000' ELSE '1000' END
+"""
+DAY = date(2026, 3, 10)
+NEXT = DAY + timedelta(days=1)
+
+
+async def enter(ctx, entity, lines, *, status="posted"):
+    """An entry of the day with these lines: business entity, day, debit, credit."""
+    entry_id = new_id()
+    await ctx.connection.execute(ENTRY.replace("'posted'", f"'{status}'"), entry_id, f"RAW-{entry_id}", entity, DAY)
+    await ctx.connection.execute(LINES, entry_id, *(list(column) for column in zip(*lines, strict=True)))
+
+
+async def entity_of(shop):
+    async with shop.world.unit(shop.tenant, "accounting") as ctx:
+        return await ctx.value("SELECT entity_id FROM accounting.journal_entry LIMIT 1")
+
+
+@pytest.mark.covers("ACC-048")
+async def test_lines_are_of_one_posted_entry_of_their_day(house_world):
+    shop = await house_world.tenant()
+    await posted(shop)
+    entity, other, before = await entity_of(shop), new_id(), await counts(shop)
+    refusals = "does not balance|cannot be changed|belongs to no posted entry"
+    for lines, status, message in (
+        ([(entity, NEXT, 5, 0), (entity, NEXT, 0, 5)], "posted", "belongs to no posted entry of its day"),
+        ([(other, DAY, 5, 0), (other, DAY, 0, 5)], "posted", "belongs to no posted entry of its day"),
+        ([(entity, DAY, 5, 0), (entity, NEXT, 0, 5)], "posted", refusals),
+        ([(entity, DAY, 5, 0), (other, DAY, 0, 5)], "posted", refusals),
+        ([(entity, DAY, 5, 0), (entity, DAY, 0, 5), (entity, NEXT, 5, 0), (entity, NEXT, 0, 5)], "posted", refusals),
+        ([(entity, DAY, 5, 0), (entity, DAY, 0, 5)], "draft", "belongs to no posted entry of its day"),
+    ):
+        with pytest.raises(asyncpg.PostgresError, match=message):
+            async with shop.world.unit(shop.tenant, "accounting") as ctx:
+                await enter(ctx, entity, lines, status=status)
+    assert await counts(shop) == before
+    async with shop.world.unit(shop.tenant, "accounting") as ctx:
+        await enter(ctx, entity, [(entity, DAY, 5, 0), (entity, DAY, 0, 3), (entity, DAY, 0, 2)])
+    assert await counts(shop) == [before[0] + 1, before[1] + 3]
+
+
+@pytest.mark.covers("ACC-048")
+async def test_a_posting_that_waits_for_a_close_finds_the_period_closed(house_world):
+    """And a close that waits for a posting comes after it."""
+    shop = await house_world.tenant()
+    await posted(shop)
+    entity, before = await entity_of(shop), await counts(shop)
+    lines = [(entity, DAY, 5, 0), (entity, DAY, 0, 5)]
+    closing = asyncio.Event()
+
+    async def post():
+        async with shop.world.unit(shop.tenant, "accounting") as ctx:
+            closing.set()
+            await enter(ctx, entity, lines)
+
+    async with shop.world.unit(shop.tenant, "accounting") as ctx:
+        await ctx.run("UPDATE accounting.period SET state = 'closed' WHERE month = 3")
+        late = asyncio.create_task(post())
+        await closing.wait()
+        while not await waits(shop):
+            await asyncio.sleep(0.01)
+    with pytest.raises(asyncpg.PostgresError, match=r"the period \{period\} is closed"):
+        await late
+    assert await counts(shop) == before
+    async with shop.world.unit(shop.tenant, "accounting") as ctx:
+        await ctx.run("UPDATE accounting.period SET state = 'open' WHERE month = 3")
+
+    async def close():
+        async with shop.world.unit(shop.tenant, "accounting") as ctx:
+            await ctx.run("UPDATE accounting.period SET state = 'closed' WHERE month = 3")
+
+    async with shop.world.unit(shop.tenant, "accounting") as ctx:
+        await enter(ctx, entity, lines)
+        closes = asyncio.create_task(close())
+        while not await waits(shop):
+            await asyncio.sleep(0.01)
+    await closes
+    assert await counts(shop) == [before[0] + 1, before[1] + 2]
+
+
+async def waits(shop):
+    """Whether somebody in this database waits for a row."""
+    owner = await asyncpg.connect(shop.world.owner("accounting"))
+    try:
+        return await owner.fetchval(
+            "SELECT EXISTS (SELECT FROM pg_stat_activity WHERE datname = current_database() AND wait_event_type = 'Lock')"
+        )
+    finally:
+        await owner.close()

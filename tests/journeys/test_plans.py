@@ -1,0 +1,75 @@
+"""Statements are planned for any tenant: one made while a tenant is small must serve one that has grown."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import asyncpg
+
+from entrepot.kernel.ctx import Ctx
+from entrepot.modules.accounting.commands.posting import _LOOK
+from entrepot.modules.inventory.commands.taking import _HOLD
+from entrepot.pure.ids import new_id
+
+FILL = """
+INSERT INTO accounting.journal_entry (id, entity_id, date, kind, status, description, reference_type, currency, total, source_key)
+SELECT gen_random_uuid(), $1, current_date, 'manual', 'draft', 'much', '', 'EUR', 1, 'sale:' || gen_random_uuid()
+FROM generate_series(1, $2)
+"""
+
+LEVELS = """
+INSERT INTO inventory.stock_level (tenant_id, id, warehouse_id, sku, on_hand, value, updated_at)
+SELECT t, gen_random_uuid(), coalesce($3, gen_random_uuid()), 'SKU-' || at, 1, 1, now()
+FROM unnest($1::uuid[]) t, generate_series(1, $2) at
+"""
+
+
+async def fill(ctx: Ctx, entries: int) -> None:
+    await ctx.run(FILL, await ctx.value("SELECT id FROM identity.business_entity"), entries)
+
+
+def passed_over(plan: dict[str, Any], table: str) -> int:
+    """Rows of a table that were read and thrown away."""
+    mine = 0
+    if plan.get("Relation Name") == table:
+        mine = round(plan.get("Rows Removed by Filter", 0) * plan["Actual Loops"])
+    return mine + sum(passed_over(part, table) for part in plan.get("Plans", []))
+
+
+async def explained(ctx: Ctx, sql: str, *arguments: Any) -> dict[str, Any]:
+    found = await ctx.value(f"EXPLAIN (ANALYZE, FORMAT JSON) {sql}", *arguments)
+    return (json.loads(found) if isinstance(found, str) else found)[0]["Plan"]
+
+
+async def test_a_tenant_that_is_new_beside_a_large_one_is_looked_up_by_key(house_world):
+    """Its statistics say that it has nothing: by them every index is as good as any other."""
+    large, new = await house_world.tenant(), await house_world.tenant()
+    async with house_world.unit(large.tenant, "accounting") as ctx:
+        await fill(ctx, 20_000)
+    owner = await asyncpg.connect(house_world.owner("accounting"))
+    await owner.execute("ANALYZE accounting.journal_entry")
+    await owner.close()
+    async with house_world.unit(new.tenant, "accounting") as ctx:
+        await fill(ctx, 1500)
+        keys = [f"sale:{new_id()}" for _ in range(10)]
+        plan = await explained(ctx, _LOOK, keys, [], [], [], [])
+    assert passed_over(plan, "journal_entry") == 0
+
+
+async def test_a_tenant_with_much_among_many_with_little_is_looked_up_by_key(house_world):
+    """By the average of all of them it would seem as good to read everything it has."""
+    shop, others = await house_world.tenant(), [new_id() for _ in range(400)]
+    owner = await asyncpg.connect(house_world.owner("inventory"))
+    try:
+        warehouse = await owner.fetchval("SELECT id FROM inventory.warehouse WHERE tenant_id = $1", shop.tenant)
+        await owner.execute("SET session_replication_role = replica")  # no trail of what belongs to nobody
+        await owner.execute(LEVELS, others, 10, None)
+        await owner.execute(LEVELS, [shop.tenant], 300, warehouse)
+        await owner.execute("ANALYZE inventory.stock_level")
+        async with house_world.unit(shop.tenant, "inventory") as ctx:
+            plan = await explained(ctx, _HOLD, warehouse, [f"SKU-{at}" for at in range(5, 50, 5)])
+        assert passed_over(plan, "stock_level") == 0
+    finally:
+        await owner.execute("DELETE FROM inventory.stock_level WHERE tenant_id = ANY($1)", [shop.tenant, *others])
+        await owner.close()
