@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from playwright.async_api import Browser, Page, expect
+from playwright.async_api import Browser, Page, Route, expect
 from shopping import SHOTS, Looking, Shop, looking
 from tilling import lamp, open_till, sell
 
@@ -20,6 +20,16 @@ from entrepot.testing.world import PASSWORD
 pytestmark = pytest.mark.browser
 
 CHIEF = ["pos.*", "orders.*"]
+# Keeps the outbox of this browser busy until `released`.
+HOLD = """() => new Promise(async (held) => {
+  const [{ name }] = (await indexedDB.databases()).filter((one) => one.name.startsWith("till "));
+  const opening = indexedDB.open(name);
+  opening.onsuccess = () => {
+    const outbox = opening.result.transaction("outbox", "readwrite").objectStore("outbox");
+    const again = () => { if (!window.released) outbox.count().onsuccess = again; held(); };
+    again();
+  };
+})"""
 
 
 @pytest.fixture
@@ -351,6 +361,42 @@ async def test_a_lock_holds_in_every_tab_and_after_a_reload(day: tuple[Looking, 
     await page.wait_for_selector("#till[data-ready]")
     await expect(page.locator("#till-crew")).to_be_hidden()
     await expect(page.locator("#till-cashier")).to_have_text("Petra van Dijk")
+
+
+async def test_a_lock_does_not_disturb_who_types_a_pin(day: tuple[Looking, str], shop: Shop) -> None:
+    looked, sku = day
+    page = looked.page
+    who = f"Jo {sku[-4:]}"
+    user_id = await cashier(shop, who, CHIEF, "2580")
+    await take_over(page, who, "2580")
+    await shop.person.put(f"/users/{user_id}/pin", {"pin": "9630"})
+
+    async def on_a_slow_disk(route: Route) -> None:
+        # Whatever is written to the outbox waits: the till is locked long before the receipt is shown.
+        await page.evaluate(HOLD)
+        await route.continue_()
+
+    await page.route("**/orders/pos", on_a_slow_disk)
+    await page.fill("#till-search", sku)
+    await page.press("#till-search", "Enter")
+    await page.keyboard.press("F9")
+    await page.press("#till-given", "Enter")
+    await page.keyboard.press("Enter")
+    await expect(page.locator("#till-crew")).to_contain_text("The log-in of the cashier has ended.")
+    await page.click(f".till-people button:has-text('{who}')")
+    for digit in "96":
+        await page.click(f"[data-digit='{digit}']")
+    await expect(page.locator("#till-receipt")).not_to_have_attribute("open", "")
+    await page.evaluate("window.released = true")
+    await expect(page.locator("#till-receipt")).to_have_attribute("open", "")
+    await expect(page.locator("#till-pin")).to_be_focused()
+    await expect(page.locator("#till-pin")).to_have_value("96")
+    for digit in "30":
+        await page.click(f"[data-digit='{digit}']")
+    await page.click("#till-pin-ok")
+    await expect(page.locator("#till-crew")).to_be_hidden()
+    await page.click("#till-next")
+    await expect(page.locator("#till-cashier")).to_have_text(who)
 
 
 async def test_without_network_it_says_what_must_wait(day: tuple[Looking, str], shop: Shop) -> None:

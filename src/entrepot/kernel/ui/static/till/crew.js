@@ -12,7 +12,8 @@ export class Crew {
     Object.assign(this, { store, outbox, changed });
     this.dialog = byId("till-crew");
     this.dialog.addEventListener("cancel", (event) => this.locked && event.preventDefault());
-    this.dialog.addEventListener("close", () => this.locked && this.open()); // a second Escape closes whatever is said
+    // A second Escape closes whatever is said.
+    this.dialog.addEventListener("close", () => this.locked && !this.dialog.open && this.open());
     this.dialog.addEventListener("keydown", (event) => this.#pressed(event));
     outbox.crew = this;
   }
@@ -49,9 +50,12 @@ export class Crew {
     await this.#become(null, true);
   }
 
-  /** A lock stands above what opened meanwhile. */
+  /** A lock stands above what opened meanwhile; who is typing a PIN types on. */
   toTop() {
-    if (this.locked) this.dialog.close(); // and opens again
+    if (!this.locked || !this.dialog.open) return;
+    this.dialog.close();
+    this.dialog.showModal();
+    this.#focus();
   }
 
   async open() {
@@ -61,7 +65,7 @@ export class Crew {
     if (!this.dialog.open) this.dialog.showModal();
     const answer = await this.outbox.request("GET", "/pos/cashiers", null);
     this.people = answer.data ?? null;
-    this.draw();
+    if (!this.chosen) this.draw();
   }
 
   draw() {
@@ -74,6 +78,10 @@ export class Crew {
       this.chosen ? "" : el("p", { class: "app-problem", role: "alert" }, this.problem ?? ""),
       this.#foot(offline),
     );
+    this.#focus();
+  }
+
+  #focus() {
     (byId("till-pin") ?? this.dialog.querySelector(".till-people button"))?.focus();
   }
 
