@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from datetime import date
 from typing import Any
 
 import asyncpg
@@ -11,12 +12,27 @@ from entrepot.kernel.ctx import Ctx
 from entrepot.modules.accounting.commands.posting import _LOOK
 from entrepot.modules.inventory.commands.taking import _HOLD
 from entrepot.pure.ids import new_id
+from tests.journeys.test_books import posted
+
+DAY = date(2026, 3, 10)
 
 FILL = """
 INSERT INTO accounting.journal_entry (id, entity_id, date, kind, status, description, reference_type, currency, total, source_key)
 SELECT gen_random_uuid(), $1, current_date, 'manual', 'draft', 'much', '', 'EUR', 1, 'sale:' || gen_random_uuid()
 FROM generate_series(1, $2)
 """
+
+# Each entry with two lines, as a batch of bookings writes them.
+POSTED = """
+WITH entered AS (
+    INSERT INTO accounting.journal_entry (id, number, entity_id, date, kind, status, description, currency, total)
+    SELECT id, 'RAW-' || id, $1, $2, 'manual', 'posted', 'raw', 'EUR', 5 FROM unnest($3::uuid[]) AS id)
+INSERT INTO accounting.journal_line (id, entry_id, position, entity_id, account_id, date, debit, credit)
+SELECT gen_random_uuid(), entry_id, u.at, $1, u.account, $2, u.debit, u.credit FROM unnest($3::uuid[]) AS entry_id,
+     (SELECT a.id, row_number() OVER (ORDER BY a.code), 5 * (a.code = '6000')::int, 5 * (a.code = '1000')::int
+      FROM accounting.account a WHERE a.code IN ('1000', '6000')) AS u(account, at, debit, credit)
+"""
+FETCHED = "SELECT idx_tup_fetch + seq_tup_read FROM pg_stat_xact_user_tables WHERE relid = $1::text::regclass"
 
 LEVELS = """
 INSERT INTO inventory.stock_level (tenant_id, id, warehouse_id, sku, on_hand, value, updated_at)
@@ -55,6 +71,19 @@ async def test_a_tenant_that_is_new_beside_a_large_one_is_looked_up_by_key(house
         keys = [f"sale:{new_id()}" for _ in range(10)]
         plan = await explained(ctx, _LOOK, keys, [], [], [], [])
     assert passed_over(plan, "journal_entry") == 0
+
+
+async def test_new_lines_are_checked_beside_their_own_entries_only(house_world):
+    """The plan of the check was once made while there were few entries, and read them all when there were many."""
+    shop = await house_world.tenant()
+    await posted(shop, str(DAY))  # opens the period
+    async with house_world.unit(shop.tenant, "accounting") as ctx:
+        entity = await ctx.value("SELECT id FROM identity.business_entity")
+        await fill(ctx, 1500)
+    async with house_world.unit(shop.tenant, "accounting") as ctx:
+        await ctx.run(POSTED, entity, DAY, [new_id() for _ in range(40)])
+        fetched = await ctx.value(FETCHED, "accounting.journal_entry")
+    assert fetched == 40 + 2 * 40  # by the check and by the foreign key of each line
 
 
 async def test_a_tenant_with_much_among_many_with_little_is_looked_up_by_key(house_world):

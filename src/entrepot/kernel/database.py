@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from typing import Any
 from uuid import UUID
+from weakref import WeakKeyDictionary
 
 import asyncpg
 import msgspec
@@ -14,6 +16,7 @@ Connection = Any  # asyncpg.Connection or its pool proxy; asyncpg ships no types
 # The server is gone, or refuses, or died while the driver was in the middle of something.
 TROUBLE = (TimeoutError, OSError, asyncpg.PostgresError, asyncpg.InterfaceError, asyncpg.InternalClientError)
 
+FIRST_PLANS = 1.0  # seconds that the first plans of a connection are kept
 _encode = msgspec.json.Encoder(decimal_format="string").encode
 _decode = msgspec.json.Decoder().decode
 
@@ -26,6 +29,7 @@ class Database:
         self.name = name
         self.size = size
         self._pool: Any = None
+        self._planned: WeakKeyDictionary[Connection, tuple[float, float]] = WeakKeyDictionary()
 
     async def open(self) -> None:
         if self._pool is None:
@@ -34,7 +38,7 @@ class Database:
                 min_size=1,
                 max_size=self.size,
                 init=_prepare,
-                reset=_nothing_to_reset,
+                reset=self._plan_anew,
                 max_inactive_connection_lifetime=300,
                 statement_cache_size=1000,
                 command_timeout=None,
@@ -61,6 +65,17 @@ class Database:
         connection = await asyncpg.connect(self.url)
         await _prepare(connection)
         return connection
+
+    async def _plan_anew(self, connection: Connection) -> None:
+        """Hot statements keep their plan, and one made while a table was nearly empty reads all of it as it grows. So plans
+        are made anew when a connection is a second old, and each time its age has doubled: by then ANALYZE takes over.
+
+        All else that we set is SET LOCAL and ends with its transaction, so nothing has to be reset."""
+        now = time.monotonic()
+        born, until = self._planned.setdefault(connection, (now, now + FIRST_PLANS))
+        if now >= until:
+            self._planned[connection] = (born, now + (now - born))
+            await connection.execute("DISCARD PLANS")
 
     def idle(self) -> tuple[int, int]:
         """(connections open, connections idle), for the metrics."""
@@ -98,10 +113,6 @@ def give_up(connection: Connection | None, error: BaseException) -> None:
 async def _prepare(connection: Connection) -> None:
     for kind in ("json", "jsonb"):
         await connection.set_type_codec(kind, encoder=_as_text, decoder=_decode, schema="pg_catalog", format="text")
-
-
-async def _nothing_to_reset(_connection: Connection) -> None:
-    """Everything we set is SET LOCAL and ends with its transaction, so the round trip of a reset buys nothing."""
 
 
 def _as_text(value: Any) -> str:

@@ -96,7 +96,10 @@ async def forget_old(ctx: Ctx) -> int:
     return await ctx.run("DELETE FROM kernel.idempotency WHERE created_at < $1", ctx.now - KEPT_FOR)
 
 
-_KEPT = "SELECT key, fingerprint, status, body FROM kernel.idempotency WHERE key = ANY($1) AND created_at > $2"
+_KEPT = """
+SELECT k.key, k.fingerprint, k.status, k.body FROM unnest($1::text[]) AS asked,
+LATERAL (SELECT * FROM kernel.idempotency WHERE key = asked AND created_at > $2 LIMIT 1) k
+"""
 _KEEP = """
 INSERT INTO kernel.idempotency (key, fingerprint, status, body, created_at)
 SELECT u.*, $5 FROM unnest($1::text[], $2::bytea[], $3::smallint[], $4::bytea[]) AS u

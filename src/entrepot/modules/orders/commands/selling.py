@@ -360,5 +360,10 @@ async def _known(ctx: Ctx, sales: Sequence[Sale]) -> set[UUID]:
     ids = [sale.id for sale in sales if sale.pos.client_id is not None]
     if not ids:
         return set()
-    rows = await ctx.ask("SELECT id FROM orders.sales_order WHERE id = ANY($1)", ids, tables=("orders.sales_order",))
+    rows = await ctx.ask(_KNOWN, ids, tables=("orders.sales_order",))
     return {id for (id,) in rows}
+
+
+_KNOWN = """
+SELECT o.id FROM unnest($1::uuid[]) AS asked, LATERAL (SELECT id FROM orders.sales_order WHERE id = asked LIMIT 1) o
+"""
