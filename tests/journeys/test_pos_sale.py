@@ -6,6 +6,7 @@ import asyncio
 from decimal import Decimal
 from uuid import UUID
 
+import asyncpg
 import pytest
 
 from tests.journeys.shop import everything, on_hand, product, sale, trial
@@ -219,9 +220,25 @@ async def test_a_preview_tells_everything_and_does_nothing(house_world):
         (Decimal("7.5"), Decimal(0)),
     ]
     assert [c["new"]["quantity"] for c in told["changes"] if c["entity_type"] == "stock_move"] == [-3]
+    assert [c["new"]["sku"] for c in told["changes"] if c["entity_type"] == "order_line"] == ["COFFEE"]
     assert {e["name"] for e in told["events"]} >= {"order.completed", "stock.consumed", "entry.posted"}
     assert await trial(shop) == books
     assert await everything(shop) == before
+
+
+async def test_the_lines_of_an_order_stay_as_they_were_placed(house_world):
+    shop = await house_world.tenant()
+    await product(shop)
+    order = await shop.post("/orders/pos", sale(("COFFEE", "3")), status=201)
+    for change in ("UPDATE orders.order_line SET quantity = 2", "DELETE FROM orders.order_line"):
+        with pytest.raises(asyncpg.InsufficientPrivilegeError):
+            async with house_world.unit(shop.tenant, "orders") as ctx:
+                await ctx.connection.execute(change)
+    found = await shop.get(f"/orders/{order['id']}")
+    assert [(line["sku"], line["quantity"]) for line in found["lines"]] == [("COFFEE", "3")]
+    async with house_world.unit(shop.tenant, "orders") as ctx:
+        trail = "SELECT entity_type, action FROM kernel.audit_trail WHERE entity_type LIKE 'order%'"
+        assert [tuple(row) for row in await ctx.connection.fetch(trail)] == [("order", "create")]
 
 
 @pytest.mark.covers("PRD-007", "PRD-008", "PRD-014", "PRD-016", "PRD-023", "PRD-026", "PRD-028", "PRD-037", "PRD-038")

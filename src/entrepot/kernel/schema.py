@@ -91,12 +91,7 @@ def secured(
         ]
     name = entity or table.rsplit(".", 1)[-1].strip('"')
     if append_only and insert and not table.startswith("kernel."):
-        # What is never changed needs no trail, but a preview shows it.
-        statements.append(
-            f"CREATE TRIGGER preview_insert AFTER INSERT ON {table} REFERENCING NEW TABLE AS new_rows "
-            f"FOR EACH STATEMENT WHEN (current_setting('app.preview', true) = 'on') "
-            f"EXECUTE FUNCTION kernel.audit_rows('{name}', '{','.join(masked)}', '{caused_by}')"
-        )
+        statements.append(_previewed(table, name, masked, caused_by))
     if audited:
         statements += _audited(table, name, masked, caused_by)
     return statements
@@ -116,8 +111,14 @@ def remembered(*tables: str, inserts: bool = True) -> None:
 
 def audit_by(table: str, column: str, *, entity: str | None = None, masked: tuple[str, ...] = ()) -> None:
     """Let the audit trail of a secured table name the origin of the reference in this column."""
-    dropped = [f"DROP TRIGGER audit_{action.lower()} ON {table}" for action, _ in _ACTIONS]
-    run(";\n".join(dropped + _audited(table, entity or table.rsplit(".", 1)[-1].strip('"'), masked, column)))
+    run(";\n".join(_untrailed(table) + _audited(table, entity or table.rsplit(".", 1)[-1].strip('"'), masked, column)))
+
+
+def now_append_only(table: str, *, caused_by: str = "id") -> None:
+    """From now on rows of an audited table stay as they were written, and therefore need no trail."""
+    name = table.rsplit(".", 1)[-1].strip('"')
+    withheld = f"REVOKE UPDATE, DELETE ON {table} FROM entrepot_app"
+    run(";\n".join([withheld, *_untrailed(table), _previewed(table, name, (), caused_by)]))
 
 
 _ACTIONS = (
@@ -125,6 +126,19 @@ _ACTIONS = (
     ("UPDATE", "OLD TABLE AS old_rows NEW TABLE AS new_rows"),
     ("DELETE", "OLD TABLE AS old_rows"),
 )
+
+
+def _untrailed(table: str) -> list[str]:
+    return [f"DROP TRIGGER audit_{action.lower()} ON {table}" for action, _ in _ACTIONS]
+
+
+def _previewed(table: str, name: str, masked: tuple[str, ...], caused_by: str) -> str:
+    """What is never changed needs no trail, but a preview shows it."""
+    return (
+        f"CREATE TRIGGER preview_insert AFTER INSERT ON {table} REFERENCING NEW TABLE AS new_rows "
+        f"FOR EACH STATEMENT WHEN (current_setting('app.preview', true) = 'on') "
+        f"EXECUTE FUNCTION kernel.audit_rows('{name}', '{','.join(masked)}', '{caused_by}')"
+    )
 
 
 def _audited(table: str, name: str, masked: tuple[str, ...], caused_by: str) -> list[str]:
