@@ -170,6 +170,7 @@ async def test_tills_at_once_share_a_transaction_from_the_request_to_the_ledger(
     async with house_world.unit(shop.tenant, "orders") as ctx:
         transactions = await ctx.value("SELECT count(DISTINCT xmin::text) FROM orders.sales_order")
         assert transactions < 10
+        assert await ctx.value(APART) == 0
         rows = await ctx.connection.fetch(FOLLOWED)
     by_till = {order["terminal_id"]: order["id"] for order in sold}
     assert {(row["terminal_id"], row["correlation"], row["entries"]) for row in rows} == {
@@ -177,6 +178,10 @@ async def test_tills_at_once_share_a_transaction_from_the_request_to_the_ledger(
     }
 
 
+APART = """
+SELECT count(*) FROM orders.sales_order o JOIN accounting.journal_entry j ON j.reference_id = o.id
+WHERE j.xmin::text <> o.xmin::text
+"""
 FOLLOWED = """
 SELECT o.terminal_id, a.correlation, count(*) AS entries
 FROM orders.sales_order o JOIN accounting.journal_entry j ON j.reference_id = o.id

@@ -217,9 +217,7 @@ class Together:
             if earned:
                 await idempotency.keep_many(ctx, earned)
             prepared()
-            crowd = self._crowds[group]
-            if crowd.under_way == 1 and not crowd.waiting:
-                await at_once.handle(ctx)
+            await at_once.handle(ctx)
         return [answers[at] for at in range(len(batch))]
 
 
