@@ -9,8 +9,9 @@ from typing import Any
 import asyncpg
 
 from entrepot.kernel.ctx import Ctx
+from entrepot.kernel.units import unit
 from entrepot.modules.accounting.commands.posting import _LOOK
-from entrepot.modules.inventory.commands.taking import _HOLD
+from entrepot.modules.inventory.commands.taking import _HOLD, _LOWER
 from entrepot.pure.ids import new_id
 from tests.journeys.test_books import posted
 
@@ -102,4 +103,23 @@ async def test_a_tenant_with_much_among_many_with_little_is_looked_up_by_key(hou
         assert passed_over(plan, "stock_level") == 0
     finally:
         await owner.execute("DELETE FROM inventory.stock_level WHERE tenant_id = ANY($1)", [shop.tenant, *others])
+        await owner.close()
+
+
+async def test_a_sale_from_a_large_warehouse_touches_its_own_goods_only(house_world):
+    """What is written comes as a list, and for the hundred rows that a list is planned for the whole warehouse was read."""
+    shop = await house_world.tenant()
+    owner = await asyncpg.connect(house_world.owner("inventory"))
+    try:
+        warehouse = await owner.fetchval("SELECT id FROM inventory.warehouse WHERE tenant_id = $1", shop.tenant)
+        await owner.execute("SET session_replication_role = replica")  # no trail of what nobody brought in
+        await owner.execute(LEVELS, [shop.tenant], 3000, warehouse)
+        await owner.execute("ANALYZE inventory.stock_level")
+        left = [{"sku": f"SKU-{at}", "on_hand": "0", "value": "0"} for at in range(5, 30, 5)]
+        async with unit(house_world.house_of("inventory"), shop.tenant, hot=True) as ctx:
+            before = await ctx.value(FETCHED, "inventory.stock_level")
+            assert await ctx.run(_LOWER, warehouse, left, ctx.now) == 5
+            assert 5 <= await ctx.value(FETCHED, "inventory.stock_level") - before < 50  # of three thousand
+    finally:
+        await owner.execute("DELETE FROM inventory.stock_level WHERE tenant_id = $1", shop.tenant)
         await owner.close()

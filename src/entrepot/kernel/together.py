@@ -1,9 +1,9 @@
 """Requests of one moment done together: while a transaction is prepared those who come wait, and the next one does the
 work of many with the statements of one. It is prepared while the database writes the one before.
 
-Who comes alone is a crowd of one, at once; where several came together a moment ago, who comes first waits a millisecond
-for the others. Each request keeps its own answer, its own refusal, its own
-idempotency key and its own name in the audit trail. What cannot be done together, for whatever reason, is done one by
+Who comes alone is a crowd of one, at once; where several came together a moment ago, who comes first waits two
+milliseconds for the others. Each request keeps its own answer, its own refusal, its own idempotency key and its own name
+in the audit trail. What cannot be done together, for whatever reason, is done one by
 one by the plain command instead."""
 
 from __future__ import annotations
@@ -39,7 +39,7 @@ Fresh = Callable[[], Coroutine[Any, Any, list[int]]]
 # `fresh()` says, to be asked beside what else must be known; these get a result or a Refusal each, by their place.
 Crowded = Callable[[Any, Sequence[Any], Fresh], Awaitable[Mapping[int, Any]]]
 MOST = 64  # requests in one transaction
-GATHER = 0.001  # seconds that the first waits for the others
+GATHER = 0.002  # seconds that the first waits for the others
 _CROWDED = "several asked together"
 
 logger = structlog.get_logger("entrepot.together")
