@@ -7,6 +7,7 @@ from datetime import date
 from typing import Any
 
 import asyncpg
+import pytest
 
 from entrepot.kernel.ctx import Ctx
 from entrepot.kernel.units import unit
@@ -106,13 +107,16 @@ async def test_a_tenant_with_much_among_many_with_little_is_looked_up_by_key(hou
         await owner.close()
 
 
-async def test_a_sale_from_a_large_warehouse_touches_its_own_goods_only(house_world):
-    """What is written comes as a list, and for the hundred rows that a list is planned for the whole warehouse was read."""
-    shop = await house_world.tenant()
+@pytest.mark.parametrize("others", [0, 400])
+async def test_a_sale_from_a_large_warehouse_touches_its_own_goods_only(house_world, others):
+    """What is written comes as a list, and for the hundred rows that a list is planned for the whole warehouse was read;
+    beside many small tenants by a loop that began with it."""
+    shop, small = await house_world.tenant(), [new_id() for _ in range(others)]
     owner = await asyncpg.connect(house_world.owner("inventory"))
     try:
         warehouse = await owner.fetchval("SELECT id FROM inventory.warehouse WHERE tenant_id = $1", shop.tenant)
         await owner.execute("SET session_replication_role = replica")  # no trail of what nobody brought in
+        await owner.execute(LEVELS, small, 10, None)
         await owner.execute(LEVELS, [shop.tenant], 3000, warehouse)
         await owner.execute("ANALYZE inventory.stock_level")
         left = [{"sku": f"SKU-{at}", "on_hand": "0", "value": "0"} for at in range(5, 30, 5)]
@@ -120,6 +124,8 @@ async def test_a_sale_from_a_large_warehouse_touches_its_own_goods_only(house_wo
             before = await ctx.value(FETCHED, "inventory.stock_level")
             assert await ctx.run(_LOWER, warehouse, left, ctx.now) == 5
             assert 5 <= await ctx.value(FETCHED, "inventory.stock_level") - before < 50  # of three thousand
+            lowered = "SELECT sku FROM inventory.stock_level WHERE on_hand = 0 ORDER BY sku"
+            assert await ctx.connection.fetch(lowered) == [(f"SKU-{at}",) for at in (10, 15, 20, 25, 5)]
     finally:
-        await owner.execute("DELETE FROM inventory.stock_level WHERE tenant_id = $1", shop.tenant)
+        await owner.execute("DELETE FROM inventory.stock_level WHERE tenant_id = ANY($1)", [shop.tenant, *small])
         await owner.close()

@@ -73,8 +73,8 @@ class Order(Extensible, table="sales_order", schema="orders", entity="order"):
     )
 
 
-class OrderLine(Tenanted, table="order_line", schema="orders"):
-    """One line, with its product's name and price as they were."""
+class OrderLine(Tenanted, table="order_line", schema="orders", append_only=True):
+    """One line, with its product's name and price as they were. It stays as it was placed."""
 
     order_id = uuid()
     position = integer()

@@ -201,10 +201,13 @@ _MAKE_LEVELS = """
 INSERT INTO inventory.stock_level (id, warehouse_id, sku, updated_at)
 SELECT u.id, $1, u.sku, $4 FROM unnest($2::text[], $3::uuid[]) AS u(sku, id) ON CONFLICT DO NOTHING
 """
+# Key by key, to the place of the row, which nobody moves while we hold it: however many goods the planner expects, it finds
+# each by its index instead of reading the warehouse.
 _LOWER = """
 UPDATE inventory.stock_level l SET on_hand = u.on_hand, value = u.value, updated_at = $3
-FROM json_to_recordset($2::json) AS u(sku text, on_hand numeric, value numeric)
-WHERE l.warehouse_id = $1 AND l.sku = u.sku
+FROM json_to_recordset($2::json) AS u(sku text, on_hand numeric, value numeric),
+LATERAL (SELECT ctid FROM inventory.stock_level WHERE warehouse_id = $1 AND sku = u.sku LIMIT 1) held
+WHERE l.ctid = held.ctid
 """
 _ISSUE = """
 INSERT INTO inventory.stock_ledger (id, at, warehouse_id, sku, quantity, unit_cost, value, kind, reference, actor,

@@ -7,7 +7,7 @@
 const BATCH = 25;
 const KEPT_DONE = 100;
 const FIRST_PAUSE_MS = 1000;
-const LONGEST_PAUSE_MS = 60_000;
+const LONGEST_PAUSE_MS = 10_000;
 const REFUSALS = new Set([400, 403, 404, 409, 422]);
 
 export class Outbox {
@@ -44,10 +44,11 @@ export class Outbox {
   async try() {
     clearTimeout(this.timer);
     try {
+      let asked = false;
       await navigator.locks.request(`${this.store.name} sync`, { ifAvailable: true }, async (lock) => {
-        if (lock && navigator.onLine) await this.#send();
+        if (lock && navigator.onLine) asked = await this.#send();
       });
-      if (navigator.onLine && !this.reachable) await this.#knock();
+      if (navigator.onLine && !this.reachable && !asked) await this.#knock();
     } finally {
       if ((await this.#waiting()).length || (navigator.onLine && !this.reachable)) {
         const pause = Math.min(LONGEST_PAUSE_MS, FIRST_PAUSE_MS * 2 ** this.failures);
@@ -96,11 +97,12 @@ export class Outbox {
     }
   }
 
+  /** Whether there was something to send; when nobody answered, that counts as one failure. */
   async #send() {
     let batch = BATCH;
-    for (;;) {
+    for (let asked = false; ; asked = true) {
       const sales = (await this.#waiting()).slice(0, batch);
-      if (!sales.length) return;
+      if (!sales.length) return asked;
       const answer = await this.request("POST", "/orders/pos/sync", { sales: sales.map((sale) => this.#body(sale, true)) });
       if (answer.data) {
         this.failures = 0;
@@ -112,7 +114,7 @@ export class Outbox {
         await this.store.put("outbox", { ...sales[0], state: "refused", problem: answer.problem });
       } else {
         this.failures += 1;
-        return;
+        return true;
       }
     }
   }
