@@ -158,6 +158,31 @@ async def test_it_opens_and_sells_without_network_and_syncs_by_itself(till: Look
     assert (await shop.person.get(f"/inventory/{sku}"))["on_hand"] == "-1"
 
 
+async def test_a_server_that_was_away_for_long_is_noticed_soon(till: Looking, shop: Shop) -> None:
+    """The browser has a network all the while, so nobody tells the till that its server is back."""
+    sku = await lamp(shop, 5)
+    page = till.page
+    await page.reload()
+    await page.wait_for_selector("#till[data-ready]")
+    knocks = []
+
+    async def away(route: Route) -> None:
+        knocks.append(route.request.url)
+        await route.abort()
+
+    await page.route("**/api/v1/**", away)
+    await sell(page, sku)
+    await page.keyboard.press("Enter")
+    await expect(page.locator("#till-state-words")).to_have_text("No connection · 1 not synced")
+    for _ in range(60):
+        if len(knocks) >= 6:
+            break
+        await asyncio.sleep(1)
+    await page.unroute("**/api/v1/**", away)
+    await expect(page.locator("#till-state-words")).to_have_text("Online", timeout=15_000)
+    assert [order["total"] for order in await sold(shop, sku)] == ["12.10"]
+
+
 async def unreliable(route: Route) -> None:
     """A network that loses requests, loses answers, and sends twice."""
     fate = random.random()

@@ -40,6 +40,7 @@ Fresh = Callable[[], Coroutine[Any, Any, list[int]]]
 Crowded = Callable[[Any, Sequence[Any], Fresh], Awaitable[Mapping[int, Any]]]
 MOST = 64  # requests in one transaction
 GATHER = 0.002  # seconds that the first waits for the others
+FEW = 16  # requests whose effects are handled with them; those of more are handled beside the next crowd
 _CROWDED = "several asked together"
 
 logger = structlog.get_logger("entrepot.together")
@@ -217,7 +218,8 @@ class Together:
             if earned:
                 await idempotency.keep_many(ctx, earned)
             prepared()
-            await at_once.handle(ctx)
+            if len(batch) <= FEW:
+                await at_once.handle(ctx)
         return [answers[at] for at in range(len(batch))]
 
 
