@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import json
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from datetime import date
 from typing import Any
+from uuid import UUID
 
 import asyncpg
 import pytest
@@ -14,6 +17,7 @@ from entrepot.kernel.units import unit
 from entrepot.modules.accounting.commands.posting import _LOOK
 from entrepot.modules.inventory.commands.taking import _HOLD, _LOWER
 from entrepot.pure.ids import new_id
+from entrepot.testing.world import World
 from tests.journeys.test_books import posted
 
 DAY = date(2026, 3, 10)
@@ -45,6 +49,23 @@ FROM unnest($1::uuid[]) t, generate_series(1, $2) at
 
 async def fill(ctx: Ctx, entries: int) -> None:
     await ctx.run(FILL, await ctx.value("SELECT id FROM identity.business_entity"), entries)
+
+
+@asynccontextmanager
+async def stocked(world: World, tenant: UUID, goods: int, *, others: int) -> AsyncIterator[UUID]:
+    """A warehouse with so many goods, beside others' with ten each; known to the planner."""
+    everybody = [tenant, *(new_id() for _ in range(others))]
+    owner = await asyncpg.connect(world.owner("inventory"))
+    try:
+        warehouse = await owner.fetchval("SELECT id FROM inventory.warehouse WHERE tenant_id = $1", tenant)
+        await owner.execute("SET session_replication_role = replica")  # no trail of what belongs to nobody
+        await owner.execute(LEVELS, everybody[1:], 10, None)
+        await owner.execute(LEVELS, everybody[:1], goods, warehouse)
+        await owner.execute("ANALYZE inventory.stock_level")
+        yield warehouse
+    finally:
+        await owner.execute("DELETE FROM inventory.stock_level WHERE tenant_id = ANY($1)", everybody)
+        await owner.close()
 
 
 def passed_over(plan: dict[str, Any], table: str) -> int:
@@ -91,34 +112,19 @@ async def test_new_lines_are_checked_beside_their_own_entries_only(house_world):
 
 async def test_a_tenant_with_much_among_many_with_little_is_looked_up_by_key(house_world):
     """By the average of all of them it would seem as good to read everything it has."""
-    shop, others = await house_world.tenant(), [new_id() for _ in range(400)]
-    owner = await asyncpg.connect(house_world.owner("inventory"))
-    try:
-        warehouse = await owner.fetchval("SELECT id FROM inventory.warehouse WHERE tenant_id = $1", shop.tenant)
-        await owner.execute("SET session_replication_role = replica")  # no trail of what belongs to nobody
-        await owner.execute(LEVELS, others, 10, None)
-        await owner.execute(LEVELS, [shop.tenant], 300, warehouse)
-        await owner.execute("ANALYZE inventory.stock_level")
+    shop = await house_world.tenant()
+    async with stocked(house_world, shop.tenant, 300, others=400) as warehouse:
         async with house_world.unit(shop.tenant, "inventory") as ctx:
             plan = await explained(ctx, _HOLD, warehouse, [f"SKU-{at}" for at in range(5, 50, 5)])
         assert passed_over(plan, "stock_level") == 0
-    finally:
-        await owner.execute("DELETE FROM inventory.stock_level WHERE tenant_id = ANY($1)", [shop.tenant, *others])
-        await owner.close()
 
 
 @pytest.mark.parametrize("others", [0, 400])
 async def test_a_sale_from_a_large_warehouse_touches_its_own_goods_only(house_world, others):
     """What is written comes as a list, and for the hundred rows that a list is planned for the whole warehouse was read;
     beside many small tenants by a loop that began with it."""
-    shop, small = await house_world.tenant(), [new_id() for _ in range(others)]
-    owner = await asyncpg.connect(house_world.owner("inventory"))
-    try:
-        warehouse = await owner.fetchval("SELECT id FROM inventory.warehouse WHERE tenant_id = $1", shop.tenant)
-        await owner.execute("SET session_replication_role = replica")  # no trail of what nobody brought in
-        await owner.execute(LEVELS, small, 10, None)
-        await owner.execute(LEVELS, [shop.tenant], 3000, warehouse)
-        await owner.execute("ANALYZE inventory.stock_level")
+    shop = await house_world.tenant()
+    async with stocked(house_world, shop.tenant, 3000, others=others) as warehouse:
         left = [{"sku": f"SKU-{at}", "on_hand": "0", "value": "0"} for at in range(5, 30, 5)]
         async with unit(house_world.house_of("inventory"), shop.tenant, hot=True) as ctx:
             before = await ctx.value(FETCHED, "inventory.stock_level")
@@ -126,6 +132,3 @@ async def test_a_sale_from_a_large_warehouse_touches_its_own_goods_only(house_wo
             assert 5 <= await ctx.value(FETCHED, "inventory.stock_level") - before < 50  # of three thousand
             lowered = "SELECT sku FROM inventory.stock_level WHERE on_hand = 0 ORDER BY sku"
             assert await ctx.connection.fetch(lowered) == [(f"SKU-{at}",) for at in (10, 15, 20, 25, 5)]
-    finally:
-        await owner.execute("DELETE FROM inventory.stock_level WHERE tenant_id = ANY($1)", [shop.tenant, *small])
-        await owner.close()

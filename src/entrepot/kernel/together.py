@@ -82,7 +82,7 @@ class Request:
 
 class _Crowd:
     """Who asks for one business entity: whether a transaction is being prepared, who waits for the next, and how many
-    requests are under way."""
+    transactions are under way."""
 
     __slots__ = ("preparing", "under_way", "waiting")
 
@@ -136,7 +136,6 @@ class Together:
                 return await alone(nobody_waits)
             if not isinstance(told, _Turn):
                 return told
-        batch = [mine]
         crowd.under_way += 1
         prepared = _Once(partial(_pass_on, crowd))
         crowded = group[0], (_CROWDED, self.function, group[1])
@@ -145,12 +144,11 @@ class Together:
                 # They were answered at the same moment, so they ask again at nearly the same.
                 await asyncio.sleep(GATHER)
             batch = crowd.joined(mine)
-            crowd.under_way += len(batch) - 1
             if len(batch) > 1:
                 self.house.memory.note(*crowded)
             return await self._lead(group, batch, alone, prepared)
         finally:
-            crowd.under_way -= len(batch)
+            crowd.under_way -= 1
             prepared()
             self._let_go(group, crowd)
 
