@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from datetime import UTC, datetime
 from typing import Any
 
 import pytest
 
+from entrepot.kernel.line import Line
 from tests.journeys.shop import product, sale, trial
 
 BOOKS = "accounting.keep_books"
@@ -71,6 +73,34 @@ async def test_at_once_and_by_the_relay_leave_the_same(house_world):
     for sql in (LEDGER, TRAIL, HISTORY, EVENTS):
         assert found[0][sql] == found[1][sql], sql
         assert found[0][sql]
+
+
+async def test_what_a_sale_asks_of_the_books_is_known_after_the_first(house_world, monkeypatch):
+    shop = await house_world.tenant()
+    await product(shop, "TEA", "10.00", stock="20", cost="4.00")
+    asked: list[str] = []
+    ask = Line.ask
+
+    async def seen(self: Line, sql: str, *arguments: Any, tables: Any) -> list[Any]:
+        asked.extend(table for table in tables if table.split(".")[0] in ("accounting", "kernel"))
+        return await ask(self, sql, *arguments, tables=tables)
+
+    monkeypatch.setattr(Line, "ask", seen)
+    of_each = []
+    for _ in range(3):
+        await shop.post("/orders/pos", sale(("TEA", "1")), status=201)
+        of_each.append(sorted(asked))
+        asked.clear()
+    assert of_each == [["accounting.account", "accounting.period"], [], []]
+    cash = next(a for a in await shop.get("/accounting/accounts") if a["code"] == "1000")
+    await shop.patch(f"/accounting/accounts/{cash['id']}", {"name": "Drawer"})
+    asked.clear()
+    await shop.post("/orders/pos", sale(("TEA", "1")), status=201)
+    assert sorted(asked) == ["accounting.account", "accounting.period", "kernel.number_series"]
+    await house_world.settle()
+    numbers = [e["number"] for e in await shop.get("/accounting/journal-entries") if e["description"] != "adjustment"]
+    year = datetime.now(UTC).year
+    assert sorted(numbers) == [f"JE-{year}-{at:06d}" for at in range(2, 10)]
 
 
 async def test_a_closed_period_stops_the_booking_and_not_the_sale(house_world):

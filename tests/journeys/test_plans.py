@@ -14,7 +14,7 @@ import pytest
 
 from entrepot.kernel.ctx import Ctx
 from entrepot.kernel.units import unit
-from entrepot.modules.accounting.commands.posting import _LOOK
+from entrepot.modules.accounting.commands.posting import _POSTED
 from entrepot.modules.inventory.commands.taking import _HOLD, _LOWER
 from entrepot.pure.ids import new_id
 from entrepot.testing.world import World
@@ -92,7 +92,7 @@ async def test_a_tenant_that_is_new_beside_a_large_one_is_looked_up_by_key(house
     async with house_world.unit(new.tenant, "accounting") as ctx:
         await fill(ctx, 1500)
         keys = [f"sale:{new_id()}" for _ in range(10)]
-        plan = await explained(ctx, _LOOK, keys, [], [], [], [])
+        plan = await explained(ctx, _POSTED, keys)
     assert passed_over(plan, "journal_entry") == 0
 
 

@@ -11,7 +11,8 @@ from uuid import UUID
 import pytest
 
 from entrepot.kernel import numbers
-from entrepot.kernel.ctx import Ctx
+from entrepot.kernel.ctx import Again, Ctx
+from entrepot.kernel.house import House
 from entrepot.kernel.units import unit
 from entrepot.pure.errors import Invalid, NotFound
 from entrepot.pure.ids import new_id
@@ -47,6 +48,51 @@ async def test_sixty_four_writers_leave_no_gap_and_no_duplicate(make_world: Make
     plans = [(chance.random() < 0.2, chance.choice([1, 1, 1, 3])) for _ in range(64 * 4)]
     taken = [n for part in await asyncio.gather(*(write(*plan) for plan in plans)) for n in part]
     assert 150 < len(taken) < sum(several for _, several in plans)
+    assert sorted(taken) == [f"CC-2025-{n:05d}" for n in range(1, len(taken) + 1)]
+
+
+@pytest.mark.covers("NUM-003")
+async def test_who_guesses_among_those_who_ask_leaves_no_gap_and_no_duplicate(make_world: MakeWorld) -> None:
+    """Two processes of one database: what one takes makes the guesses of the other wrong."""
+    world = await make_world(pool=12)
+    near = world.house_of("trial")
+    person = await world.tenant()
+    entity = UUID((await person.get("/me"))["entity_id"])
+    chance = random.Random(11)
+    far = world.another("trial")
+    await far.start()
+    try:
+
+        async def write(house: House, guess: bool, regrets: bool, several: int) -> list[str]:
+            for _ in range(50):
+                try:
+                    async with unit(house, person.tenant, entity_id=entity) as ctx:
+                        taken = await numbers.take_many(ctx, "card", several, on=ON, guess=guess)
+                        await asyncio.sleep(chance.random() / 500)
+                        if several > 2:
+                            taken += await numbers.take_many(ctx, "card", 1, on=ON, guess=guess)
+                        if regrets:
+                            raise Regret
+                    return taken
+                except Again:
+                    continue
+                except Regret:
+                    return []
+            raise AssertionError("never right")
+
+        plans = [
+            (
+                chance.choice([near, near, far]),
+                chance.random() < 0.7,
+                chance.random() < 0.2,
+                chance.choice([1, 1, 1, 3]),
+            )
+            for _ in range(64 * 4)
+        ]
+        taken = [n for part in await asyncio.gather(*(write(*plan) for plan in plans)) for n in part]
+    finally:
+        await far.stop()
+    assert len(taken) > 150
     assert sorted(taken) == [f"CC-2025-{n:05d}" for n in range(1, len(taken) + 1)]
 
 
@@ -136,3 +182,72 @@ async def test_numbers_that_a_unit_does_not_need_after_all_are_taken_by_the_next
         monkeypatch.setitem(known, "thing", replace(known["thing"], gapless=False))
         with pytest.raises(TypeError, match="others may have taken"):
             await numbers.give_back(unit_, "thing", 1, on=ON, entity_id=unit_.entity_id)
+
+
+async def test_a_guess_is_taken_with_what_is_written_later(ctx: Ctx) -> None:
+    async with ctx() as unit_:
+        assert await numbers.take(unit_, "card", on=ON) == "CC-2025-00001"
+    async with ctx() as unit_:
+        assert await numbers.take_many(unit_, "card", 2, on=ON, guess=True) == ["CC-2025-00002", "CC-2025-00003"]
+        assert await stored(unit_, settled=False) == 2
+        assert await stored(unit_, settled=True) == 4
+        assert await numbers.take_many(unit_, "card", 1, on=ON, guess=True) == ["CC-2025-00004"]
+    async with ctx() as unit_:
+        assert await numbers.take(unit_, "card", on=ON) == "CC-2025-00005"
+
+
+async def stored(ctx: Ctx, *, settled: bool) -> int:
+    """What the series goes on with in the database, also before what is kept back is sent."""
+    if settled:
+        await ctx.connection.settle()
+    sql = "SELECT next FROM kernel.number_series WHERE document_type = 'card'"
+    return int(await ctx.connection.connection.fetchval(sql))
+
+
+@pytest.mark.parametrize("wrong", ["ahead", "behind", "other pattern"])
+async def test_a_wrong_guess_leaves_nothing_and_is_asked_next_time(ctx: Ctx, wrong: str) -> None:
+    async with ctx() as unit_:
+        await numbers.take_many(unit_, "card", 5, on=ON)
+        house, tenant, entity = unit_.house, unit_.tenant_id, unit_.entity_id
+    if wrong == "other pattern":
+        async with ctx() as unit_:
+            await numbers.define(unit_, "card", pattern="K{number}", padding=3, next=6, year=2025)
+    else:
+        name = ("series", entity, "card", 2025)
+        known = house.memory.noted(tenant, name)
+        house.memory.note(tenant, name, known._replace(number=9 if wrong == "ahead" else 3))
+    for _ in range(2):
+        try:
+            async with ctx() as unit_:
+                (taken,) = await numbers.take_many(unit_, "card", 1, on=ON, guess=True)
+                await unit_.run_later("kernel.idempotency", KEEP, "with a guess")
+        except Again:
+            async with ctx() as unit_:
+                assert await unit_.value("SELECT count(*) FROM kernel.idempotency WHERE key = 'with a guess'") == 0
+    assert taken == ("K006" if wrong == "other pattern" else "CC-2025-00006")
+    async with ctx() as unit_:
+        assert await unit_.value("SELECT count(*) FROM kernel.idempotency WHERE key = 'with a guess'") == 1
+        assert await stored(unit_, settled=True) == 7
+
+
+KEEP = "INSERT INTO kernel.idempotency (key, fingerprint, status, body, created_at) VALUES ($1, '', 200, '', now())"
+
+
+async def test_a_guess_locks_its_series_before_anything_else_of_its_statement(ctx: Ctx) -> None:
+    """So do those who ask, long before they write: in another order the two would wait for each other."""
+    async with ctx() as unit_:
+        await numbers.take(unit_, "card", on=ON)
+    async with ctx() as held, ctx() as waits:
+        await held.run("UPDATE kernel.number_series SET next = next WHERE document_type = 'card'")
+        await waits.run_later("kernel.idempotency", KEEP, "before")
+        await numbers.take_many(waits, "card", 1, on=ON, guess=True)
+        await waits.run_later("trial.thing", "UPDATE trial.thing SET rank = rank")
+        sent = asyncio.create_task(waits.connection.settle())
+        await held.run("SET LOCAL lock_timeout = '5s'")
+        while not await held.value("SELECT count(*) FROM pg_stat_activity WHERE wait_event_type = 'Lock'"):
+            await asyncio.sleep(0.005)
+        await held.run_later("kernel.idempotency", KEEP, "before")
+        await held.connection.settle()
+        assert not sent.done()
+        await held.connection.connection.execute("ROLLBACK")
+        await sent

@@ -67,6 +67,17 @@ async def test_what_changes_while_it_is_asked_is_not_kept() -> None:
     assert await known.recall(ONE, "it", source.ask) == "new"
 
 
+async def test_an_answer_that_is_not_good_is_asked_again() -> None:
+    known, source = Memory(), Source(None)
+    assert await known.recall(ONE, "it", source.ask) is None
+    assert await known.recall(ONE, "it", source.ask) is None
+    assert source.asked == 1
+    for value, asked in ((0, 2), (1, 3), (2, 3)):
+        source.value = value
+        assert await known.recall(ONE, "other", source.ask, bool) == min(value, 1)
+        assert source.asked == asked
+
+
 async def test_it_is_kept_longer_by_who_is_told_of_changes(monkeypatch: pytest.MonkeyPatch) -> None:
     now = 1000.0
     monkeypatch.setattr(memory.time, "monotonic", lambda: now)
@@ -78,12 +89,15 @@ async def test_it_is_kept_longer_by_who_is_told_of_changes(monkeypatch: pytest.M
     known.hears(True)
     await known.recall(ONE, "it", source.ask)
     known.note(ONE, "busy")
+    known.note(ONE, "count", 7, seconds=memory.TOLD)
+    assert (known.noted(ONE, "busy"), known.noted(ONE, "count"), known.noted(ONE, "else")) == (True, 7, None)
     now += memory.UNTOLD + 0.1
     await known.recall(ONE, "it", source.ask)
-    assert (source.asked, known.noted(ONE, "busy")) == (3, False)
+    assert (source.asked, known.noted(ONE, "busy")) == (3, None)
+    assert known.noted(ONE, "count") == 7
     now += memory.TOLD
     await known.recall(ONE, "it", source.ask)
-    assert source.asked == 4
+    assert (source.asked, known.noted(ONE, "count")) == (4, None)
     known.hears(False)
     await known.recall(ONE, "it", source.ask)
     now += memory.UNTOLD + 0.1
@@ -161,6 +175,8 @@ async def test_every_remembered_table_tells(house_world: World, tenant: Person) 
             "SELECT tgrelid::regclass::text AS name FROM pg_trigger WHERE tgname = 'remembered' ORDER BY 1"
         )
         assert [row["name"] for row in telling] == [
+            "accounting.account",
+            "accounting.period",
             "identity.api_key",
             "identity.business_entity",
             "identity.role",

@@ -205,34 +205,46 @@ async def test_reckoning_over_many_lets_others_have_a_turn() -> None:
     assert seen == [*map(str, range(EACH)), "other", str(EACH)]
 
 
-async def test_after_a_crowd_the_first_waits_a_moment_for_the_others(
+async def test_after_a_crowd_the_first_waits_until_as_many_are_here(
     trial: World, ada: Person, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Who sells by itself never does; who gives up while it waits lets the next one lead."""
-    paused: list[float] = []
-    go_on, original = asyncio.Event(), asyncio.sleep
-
-    async def pause(seconds: float, *rest: Any) -> Any:
-        if seconds != 0.25:
-            return await original(seconds, *rest)
-        paused.append(seconds)
-        return await go_on.wait()
-
-    monkeypatch.setattr(together, "GATHER", 0.25)
-    monkeypatch.setattr(asyncio, "sleep", pause)
+    monkeypatch.setattr(together, "GATHER", 3600.0)
     assert await ada.post("/cards", {"name": "alone"}, status=201) == "alone"
-    assert paused == []
-    answers = await crowd(ada, [(ada, f"c{at}", {}) for at in range(2)])
-    assert [answer.status_code for answer in answers] == [201, 201]
-    assert paused == []
+    answers = await crowd(ada, [(ada, f"c{at}", {}) for at in range(4)])
+    assert [answer.status_code for answer in answers] == [201] * 4
     first = asyncio.create_task(ada.call("POST", "/cards", {"name": "gives up"}))
-    await until(lambda: paused == [0.25])
-    others = [asyncio.create_task(ada.call("POST", "/cards", {"name": f"d{at}"})) for at in range(3)]
-    await until(lambda: waiting(trial) == 3)
+    await until(lambda: gathering(trial))
+    others = await come(ada, [(ada, "d0", {}), (ada, "d1", {})])
     first.cancel()
-    await until(lambda: paused == [0.25, 0.25])
-    go_on.set()
-    assert [answer.status_code for answer in await asyncio.gather(*others)] == [201] * 3
+    await until(lambda: waiting(trial) == 1)
+    assert gathering(trial)
+    others += await come(ada, [(ada, "d2", {})])
+    others.append(asyncio.create_task(ada.call("POST", "/cards", {"name": "d3"})))
+    assert [answer.status_code for answer in await asyncio.gather(*others)] == [201] * 4
     made = {row["name"]: row["rank"] for row in await rows(trial, ada, MADE) if row["name"][0] in "dg"}
-    assert made == {"d0": 3, "d1": 3, "d2": 3}
+    assert made == {"d0": 4, "d1": 4, "d2": 4, "d3": 4}
     assert cards(trial)._crowds == {}
+
+
+async def test_who_does_not_come_again_is_waited_for_less_and_less(
+    trial: World, ada: Person, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    answers = await crowd(ada, [(ada, f"c{at}", {}) for at in range(3)])
+    assert [answer.status_code for answer in answers] == [201] * 3
+    waited: list[int] = []
+    gather = together._Crowd.gather
+
+    async def seen(self: Any, most: int) -> None:
+        waited.append(most)
+        await gather(self, most)
+
+    monkeypatch.setattr(together._Crowd, "gather", seen)
+    for at in range(4):
+        assert await ada.post("/cards", {"name": f"d{at}"}, status=201) == f"d{at}"
+    assert waited == [3, 2, 1, 1]
+
+
+def gathering(world: World) -> bool:
+    """Whether somebody waits for others to go along."""
+    return any(crowd._all_here is not None for crowd in cards(world)._crowds.values())

@@ -79,7 +79,7 @@ async def _call(ctx: Ctx, reaction: Reaction, events: Sequence[Pending]) -> None
     module = reaction.name.split(".", 1)[0]
     apart: dict[UUID | str, Origin] = {f"{module}.{subject}": origin for subject, origin in theirs.items()}
     ctx.connection.context(context_of(ctx.actor, ctx.caller, {**ctx.origins, **apart}))
-    ctx.actor, ctx.origins = SYSTEM, theirs
+    ctx.actor, ctx.origins, ctx.at_once = SYSTEM, theirs, True
     for entity_id, part in by_entity.items():
         ctx.entity_id, ctx.caller = entity_id, _caller(part[0])
         with ctx.house.metrics.timed(reaction.name):
@@ -87,6 +87,7 @@ async def _call(ctx: Ctx, reaction: Reaction, events: Sequence[Pending]) -> None
         if ctx.spoiled is not None:
             raise ctx.spoiled
     ctx.actor, ctx.caller, ctx.entity_id, ctx.origins = mine
+    ctx.at_once = False
 
 
 def _caller(each: Pending) -> Caller:

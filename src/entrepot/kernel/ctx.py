@@ -15,7 +15,7 @@ import sqlalchemy as sa
 
 from entrepot.kernel import db
 from entrepot.kernel.database import Connection, Database
-from entrepot.kernel.line import Line, Write, written
+from entrepot.kernel.line import Again, Line, Write, written
 from entrepot.kernel.log import Pending
 from entrepot.kernel.memory import Memory
 from entrepot.kernel.origins import (
@@ -53,10 +53,6 @@ __all__ = [
 ]
 
 
-class Again(Exception):
-    """Somebody else did the same a moment ago and has won; run the unit again and find what they did."""
-
-
 class Ctx:
     """One tenant, one transaction. Commands check, ask, change and tell through it; nobody commits but `unit`."""
 
@@ -66,6 +62,7 @@ class Ctx:
         "_now",
         "_spoiled",
         "actor",
+        "at_once",
         "caller",
         "changed",
         "connection",
@@ -73,6 +70,7 @@ class Ctx:
         "entity_id",
         "house",
         "locale",
+        "numbered",
         "origins",
         "pending",
         "preview",
@@ -111,6 +109,8 @@ class Ctx:
         self._spoiled: Refusal | None = None
         self._far: list[tuple[type[Facade], str, UUID]] = []
         self.changed: set[UUID] = set()
+        self.at_once = False  # what is handled now was told by this very unit: nobody can have handled it before
+        self.numbered: set[Any] = set()  # the series it took numbers of, which are wrong when it is rolled back
         self._memory = Memory() if preview else house.memory
 
     # ── who and when ──
@@ -145,10 +145,11 @@ class Ctx:
         self.origins = by_reference(origins)
         self.connection.context(context_of(self.actor, self.caller, self.origins))
 
-    async def recall(self, key: Any, ask: Callable[[], Awaitable[S]]) -> S:
-        """What `ask` answers, remembered until somebody changes it; for master data only. What a preview reads, or a unit
-        that changed some of it, may be undone: they remember for themselves."""
-        return await self._memory.recall(self.tenant_id, key, ask)
+    async def recall(self, key: Any, ask: Callable[[], Awaitable[S]], good: Callable[[S], bool] = lambda _: True) -> S:
+        """What `ask` answers, remembered until somebody changes it; for master data only, and where not every answer is
+        worth it those that are `good`. What a preview reads, or a unit that changed some of it, may be undone: they
+        remember for themselves."""
+        return await self._memory.recall(self.tenant_id, key, ask, good)
 
     def forget(self) -> None:
         """This unit changed what is remembered of its tenant: it asks again, and so does everybody after the commit."""
@@ -245,11 +246,18 @@ class Ctx:
             await self.connection.later(Write(name, sql, (stamped,), twice or partial(_like_this, table.entity)))
 
     async def run_later(
-        self, table: str, sql: str, *arguments: Any, twice: Twice | None = None, more: bool = False
+        self,
+        table: str,
+        sql: str,
+        *arguments: Any,
+        twice: Twice | None = None,
+        more: bool = False,
+        first: bool = False,
     ) -> None:
         """Run a write of one table (`schema.name`) when the unit next needs the database. Where `more` may come, the first
-        argument is a list of new rows, and what is written twice until then is written once with the rows of both."""
-        await self.connection.later(Write(table, sql, arguments, twice or partial(_like_this, table), more))
+        argument is a list of new rows, and what is written twice until then is written once with the rows of both. What
+        must be locked before the others comes `first`."""
+        await self.connection.later(Write(table, sql, arguments, twice or partial(_like_this, table), more, first))
 
     def _many(
         self, table: type[db.Table], rows: Iterable[Mapping[str, Any]], skip_conflicts: bool

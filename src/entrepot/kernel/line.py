@@ -23,6 +23,10 @@ _TOGETHER: dict[tuple[str, ...], str] = {}
 _SIDE_BY_SIDE: dict[tuple[str, ...], str] = {}
 
 
+class Again(Exception):
+    """Somebody else was a moment ahead and has won; run the unit again and find what they did."""
+
+
 class Write(NamedTuple):
     """A write that was kept back: the table it writes (`schema.name`), and what its refusal by a unique key means."""
 
@@ -31,6 +35,7 @@ class Write(NamedTuple):
     arguments: Sequence[Any]
     twice: Callable[[], BaseException]
     more: bool = False  # the first argument is a list of new rows that may grow
+    first: bool = False  # locks what the others wait for, so it comes before them
 
 
 class Question(NamedTuple):
@@ -172,7 +177,8 @@ class Line:
     async def _settle(self) -> None:
         if not self._kept and self._context is None:
             return
-        kept, self._kept = self._kept, []
+        # PostgreSQL runs the writes of a statement that nobody reads from beginning with the last.
+        kept, self._kept = sorted(self._kept, key=lambda write: write.first), []
         facts, self._context = self._context, None
         arguments = [argument for each in kept for argument in each.arguments]
         if facts is not None:
@@ -250,8 +256,9 @@ async def written(execution: Awaitable[Any], entity: str) -> str:
 
 
 def refusal_of(error: asyncpg.PostgresError) -> BaseException:
-    """What the database refuses in our own words (SQLSTATE class `EN`) is a refusal; anything else stays an error."""
+    """What the database refuses in our own words (SQLSTATE class `EN`) is a refusal, or Again; anything else stays an
+    error."""
     if error.sqlstate == "EN409":
         return Conflict(str(error.message), **(msgspec.json.decode(error.detail) if error.detail else {}))
-    found: BaseException = error
+    found: BaseException = Again() if error.sqlstate == "EN001" else error
     return found

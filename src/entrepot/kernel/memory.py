@@ -16,6 +16,10 @@ UNTOLD, TOLD = 5.0, 60.0  # seconds that something is remembered, without and wi
 TENANTS, THINGS = 10_000, 1_000
 
 
+def _whatever(_value: object) -> bool:
+    return True
+
+
 class Memory:
     """Values by tenant and key, each with the moment it must be asked again."""
 
@@ -28,8 +32,10 @@ class Memory:
         self._seconds = TOLD if told else UNTOLD
         self._known.clear()
 
-    async def recall(self, tenant_id: UUID, key: Any, ask: Callable[[], Awaitable[T]]) -> T:
-        """The remembered value, or what `ask` answers."""
+    async def recall(
+        self, tenant_id: UUID, key: Any, ask: Callable[[], Awaitable[T]], good: Callable[[T], bool] = _whatever
+    ) -> T:
+        """The remembered value, or what `ask` answers, which is remembered when it is `good`."""
         known = self._of(tenant_id)
         found = known.get(key)
         if found is not None and found[0] > time.monotonic():
@@ -43,17 +49,18 @@ class Memory:
                 del self._known[tenant_id]
             raise
         # What was forgotten meanwhile changed while it was asked: `known` is then nobody's any more.
-        known[key] = (time.monotonic() + self._seconds, value)
+        if good(value):
+            known[key] = (time.monotonic() + self._seconds, value)
         return value
 
-    def note(self, tenant_id: UUID, key: Any) -> None:
+    def note(self, tenant_id: UUID, key: Any, what: Any = True, *, seconds: float = UNTOLD) -> None:
         """Remember for a few seconds that something was so."""
-        self._of(tenant_id)[key] = (time.monotonic() + UNTOLD, True)
+        self._of(tenant_id)[key] = (time.monotonic() + seconds, what)
 
-    def noted(self, tenant_id: UUID, key: Any) -> bool:
-        """Whether it was so a moment ago."""
-        until, _ = self._known.get(tenant_id, {}).get(key, (0.0, None))
-        return until > time.monotonic()
+    def noted(self, tenant_id: UUID, key: Any) -> Any:
+        """What was so a moment ago, or None."""
+        until, what = self._known.get(tenant_id, {}).get(key, (0.0, None))
+        return what if until > time.monotonic() else None
 
     def forget(self, tenant_id: UUID | None) -> None:
         """Ask again what concerns this tenant; without one, whatever it is."""

@@ -4,15 +4,24 @@ from __future__ import annotations
 
 import re
 from datetime import date
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 from uuid import UUID
 
 from entrepot.kernel.ctx import Ctx
 from entrepot.pure.errors import Invalid, NotFound
 
+if TYPE_CHECKING:
+    from entrepot.kernel.module import Series as Declared
+
 PATTERN = re.compile(r"^[^{}]*(\{year\}|\{month\}|\{entity\}|[^{}])*\{number\}(\{year\}|\{month\}|\{entity\}|[^{}])*$")
 MAX_AT_ONCE = 10_000
+GUESSED_FOR = (
+    60.0  # seconds that a series is remembered; who took of it elsewhere makes a guess fail, never a number wrong
+)
 _TABLES = ("kernel.number_series",)
+_ROW = ("entity_id", "document_type", "year", "first", "count", "pattern", "padding")
+_ASK = "asked"
+Name = tuple[str, UUID, str, int]
 
 
 class Series(NamedTuple):
@@ -27,6 +36,13 @@ class Series(NamedTuple):
         )
 
 
+class Next(NamedTuple):
+    """The number that follows in a series, as far as this process knows."""
+
+    number: int
+    series: Series
+
+
 async def take(ctx: Ctx, document_type: str, *, on: date | None = None, entity_id: UUID | None = None) -> str:
     """The next number of a series. The series stays locked until the unit ends, so take it late; a rollback gives
     the number back, which is why there is never a gap and never a duplicate."""
@@ -34,9 +50,18 @@ async def take(ctx: Ctx, document_type: str, *, on: date | None = None, entity_i
 
 
 async def take_many(
-    ctx: Ctx, document_type: str, count: int, *, on: date | None = None, entity_id: UUID | None = None
+    ctx: Ctx,
+    document_type: str,
+    count: int,
+    *,
+    on: date | None = None,
+    entity_id: UUID | None = None,
+    guess: bool = False,
 ) -> list[str]:
-    """Several consecutive numbers at once."""
+    """Several consecutive numbers at once.
+
+    A unit that is run again when it raises Again may `guess` those of a gapless series from what was taken last: then they
+    are taken with what it writes later, and it is told Again where somebody else was ahead."""
     if not 0 < count <= MAX_AT_ONCE:
         raise Invalid.field("count", "must be a number from 1 to {most}", most=MAX_AT_ONCE)
     declared = ctx.house.catalogue.series.get(document_type)
@@ -49,12 +74,45 @@ async def take_many(
         key = (ctx.tenant_id, entity, document_type, year, declared.pattern, declared.padding)
         first, pattern, padding = await ctx.house.counters(ctx.database).take(key, count)
         return await _texts(ctx, Series(pattern, padding), first, count, on, entity)
-    rows = await ctx.ask(_TAKE, entity, document_type, year, count, tables=_TABLES)
+    name = ("series", entity, document_type, year)
+    following = _guessed(ctx, name) if guess else None
+    if following is None:
+        following = await _asked(ctx, entity, declared, year, count)
+    else:
+        if name in ctx.numbered:
+            await ctx.connection.settle()  # one statement takes of a series once
+        row = dict(zip(_ROW, (entity, document_type, year, following.number, count, *following.series), strict=True))
+        await ctx.run_later("kernel.number_series", _ADVANCE, [row], more=True, first=True)
+    _remember(ctx, name, Next(following.number + count, following.series))
+    return await _texts(ctx, following.series, following.number, count, on, entity)
+
+
+async def _asked(ctx: Ctx, entity: UUID, declared: Declared, year: int, count: int) -> Next:
+    rows = await ctx.ask(_TAKE, entity, declared.document_type, year, count, tables=_TABLES)
     if not rows:
-        await ctx.run(_OPEN, entity, document_type, year, declared.pattern, declared.padding)
-        rows = await ctx.ask(_TAKE, entity, document_type, year, count, tables=_TABLES)
-    following, pattern, padding = rows[0]
-    return await _texts(ctx, Series(pattern, padding), following - count, count, on, entity)
+        await ctx.run(_OPEN, entity, declared.document_type, year, declared.pattern, declared.padding)
+        rows = await ctx.ask(_TAKE, entity, declared.document_type, year, count, tables=_TABLES)
+    following, *looks = rows[0]
+    return Next(following - count, Series(*looks))
+
+
+def _guessed(ctx: Ctx, name: Name) -> Next | None:
+    found: Next | None = None if ctx.preview else ctx.house.memory.noted(ctx.tenant_id, name)
+    return found
+
+
+def _remember(ctx: Ctx, name: Name, following: Next) -> None:
+    memory = ctx.house.memory
+    if not ctx.preview and not memory.noted(ctx.tenant_id, (_ASK, *name)):
+        ctx.numbered.add(name)
+        memory.note(ctx.tenant_id, name, following, seconds=GUESSED_FOR)
+
+
+def unsure(ctx: Ctx) -> None:
+    """This unit was rolled back: its numbers were not taken, or others were ahead. For a few seconds nobody guesses."""
+    for name in ctx.numbered:
+        ctx.house.memory.note(ctx.tenant_id, name, None)
+        ctx.house.memory.note(ctx.tenant_id, (_ASK, *name))
 
 
 async def give_back(ctx: Ctx, document_type: str, count: int, *, on: date, entity_id: UUID) -> None:
@@ -63,7 +121,9 @@ async def give_back(ctx: Ctx, document_type: str, count: int, *, on: date, entit
     declared = ctx.house.catalogue.series[document_type]
     if not declared.gapless:
         raise TypeError(f"others may have taken numbers of {document_type} since")
-    await ctx.run(_GIVE_BACK, entity_id, document_type, on.year if declared.yearly else 0, count)
+    year = on.year if declared.yearly else 0
+    await ctx.run(_GIVE_BACK, entity_id, document_type, year, count)
+    ctx.house.memory.note(ctx.tenant_id, ("series", entity_id, document_type, year), None)
 
 
 async def _texts(ctx: Ctx, series: Series, first: int, count: int, on: date, entity: UUID) -> list[str]:
@@ -100,6 +160,13 @@ async def entity_code(ctx: Ctx, entity: UUID) -> str:
 _TAKE = """
 UPDATE kernel.number_series SET next = next + $4
 WHERE entity_id = $1 AND document_type = $2 AND year = $3 RETURNING next, pattern, padding
+"""
+_ADVANCE = """
+UPDATE kernel.number_series s
+SET next = kernel.advanced(s.next, u.first, u.count, s.pattern = u.pattern AND s.padding = u.padding)
+FROM json_to_recordset($1::json) AS u(entity_id uuid, document_type text, year int, first bigint, count int,
+                                      pattern text, padding int)
+WHERE s.entity_id = u.entity_id AND s.document_type = u.document_type AND s.year = u.year
 """
 _GIVE_BACK = """
 UPDATE kernel.number_series SET next = next - $4 WHERE entity_id = $1 AND document_type = $2 AND year = $3

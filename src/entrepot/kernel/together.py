@@ -1,10 +1,10 @@
 """Requests of one moment done together: while a transaction is prepared those who come wait, and the next one does the
 work of many with the statements of one. It is prepared while the database writes the one before.
 
-Who comes alone is a crowd of one, at once; where several came together a moment ago, who comes first waits two
-milliseconds for the others. Each request keeps its own answer, its own refusal, its own idempotency key and its own name
-in the audit trail. What cannot be done together, for whatever reason, is done one by
-one by the plain command instead."""
+Who comes alone is a crowd of one, at once; where several came together a moment ago, who comes first waits for as many,
+though not longer than two milliseconds. Each request keeps its own answer, its own refusal, its own idempotency key and
+its own name in the audit trail. What cannot be done together, for whatever reason, is done one by one by the plain
+command instead."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ Fresh = Callable[[], Coroutine[Any, Any, list[int]]]
 # `fresh()` says, to be asked beside what else must be known; these get a result or a Refusal each, by their place.
 Crowded = Callable[[Any, Sequence[Any], Fresh], Awaitable[Mapping[int, Any]]]
 MOST = 64  # requests in one transaction
-GATHER = 0.002  # seconds that the first waits for the others
+GATHER = 0.002  # seconds that the first waits for the others at most
 FEW = 16  # requests whose effects are handled with them; those of more are handled beside the next crowd
 _CROWDED = "several asked together"
 
@@ -84,12 +84,33 @@ class _Crowd:
     """Who asks for one business entity: whether a transaction is being prepared, who waits for the next, and how many
     transactions are under way."""
 
-    __slots__ = ("preparing", "under_way", "waiting")
+    __slots__ = ("_all_here", "_most", "preparing", "under_way", "waiting")
 
     def __init__(self) -> None:
         self.waiting: deque[Request] = deque()
         self.preparing = False
         self.under_way = 0
+        self._most = MOST
+        self._all_here: asyncio.Future[None] | None = None
+
+    def wait(self, request: Request) -> None:
+        """Go along with the next transaction, which need not wait for others when these are enough."""
+        self.waiting.append(request)
+        if self._all_here is not None and len(self.waiting) + 1 >= self._most:
+            _let(self._all_here)
+
+    async def gather(self, most: int) -> None:
+        """Wait for others, until there are so many or a moment has passed."""
+        if len(self.waiting) + 1 >= most:
+            return
+        loop = asyncio.get_running_loop()
+        self._most, self._all_here = most, loop.create_future()
+        passed = loop.call_later(GATHER, _let, self._all_here)
+        try:
+            await self._all_here
+        finally:
+            passed.cancel()
+            self._all_here = None
 
     def joined(self, mine: Request) -> list[Request]:
         """Who goes along now. A key goes along once: its second request waits for the answer of the first."""
@@ -124,7 +145,7 @@ class Together:
         if not crowd.preparing:
             crowd.preparing = True
         else:
-            crowd.waiting.append(mine)
+            crowd.wait(mine)
             try:
                 told = await mine.turn
             except asyncio.CancelledError:
@@ -140,12 +161,13 @@ class Together:
         prepared = _Once(partial(_pass_on, crowd))
         crowded = group[0], (_CROWDED, self.function, group[1])
         try:
-            if self.house.memory.noted(*crowded):
-                # They were answered at the same moment, so they ask again at nearly the same.
-                await asyncio.sleep(GATHER)
+            before: int = self.house.memory.noted(*crowded) or 1
+            # They were answered at the same moment, so they ask again at nearly the same.
+            await crowd.gather(before)
             batch = crowd.joined(mine)
-            if len(batch) > 1:
-                self.house.memory.note(*crowded)
+            if before > 1 or len(batch) > 1:
+                # Who is missing once may only be late: a crowd is forgotten one by one.
+                self.house.memory.note(*crowded, max(len(batch), before - 1))
             return await self._lead(group, batch, alone, prepared)
         finally:
             crowd.under_way -= 1
@@ -237,6 +259,11 @@ async def _fresh(ctx: Ctx, batch: Sequence[Request], answers: dict[int, Answer |
 def replayed(kept: idempotency.Kept) -> Answer:
     """An answer given once more."""
     return kept.status, [(b"content-type", JSON), (b"idempotent-replay", b"true")], kept.body
+
+
+def _let(future: asyncio.Future[None]) -> None:
+    if not future.done():
+        future.set_result(None)
 
 
 def _pass_on(crowd: _Crowd) -> None:

@@ -9,6 +9,7 @@ from uuid import UUID
 
 import asyncpg
 
+from entrepot.kernel import numbers
 from entrepot.kernel.ctx import Again, Ctx
 from entrepot.kernel.database import Connection, Database
 from entrepot.kernel.line import Line, refusal_of
@@ -79,9 +80,11 @@ async def unit(
         except Again:
             # What was taken elsewhere was taken under the same reference as the winner's: it is theirs now.
             await roll_back(connection)
+            numbers.unsure(ctx)
             raise
         except BaseException:
             await roll_back(connection)
+            numbers.unsure(ctx)
             await ctx.give_back()
             raise
     if preview:

@@ -68,6 +68,7 @@ async def change_account(ctx: Ctx, account_id: UUID, name: str | None = None, st
     if not changes:
         raise Invalid("nothing to change", fields=[])
     await ctx.change(Account, account_id, **changes)
+    ctx.forget()
 
 
 async def start_chart(ctx: Ctx) -> None:
@@ -116,6 +117,7 @@ async def close_period(ctx: Ctx, period_id: UUID, reason: str | None = None) -> 
     """Nothing can be posted in it from now on; postings under way finish first or are refused."""
     period = await ctx.one(view(PeriodShown, Period).where(Period.id == period_id))
     await status.move(ctx, ctx.house.catalogue.machines["period"], period_id, "close", reason=reason, closed_at=ctx.now)
+    ctx.forget()
     ctx.emit(PeriodClosed(period_id=period_id, entity_id=period.entity_id, year=period.year, month=period.month))
 
 
@@ -124,4 +126,5 @@ async def open_period(ctx: Ctx, period_id: UUID, reason: str | None = None) -> N
     """Let postings in again."""
     period = await ctx.one(view(PeriodShown, Period).where(Period.id == period_id))
     await status.move(ctx, ctx.house.catalogue.machines["period"], period_id, "open", reason=reason, closed_at=None)
+    ctx.forget()
     ctx.emit(PeriodOpened(period_id=period_id, entity_id=period.entity_id, year=period.year, month=period.month))

@@ -113,8 +113,10 @@ async def post_many(ctx: Ctx, drafts: Sequence[Draft]) -> int:
         return 0
     # As a rule none was posted before, so their numbers are taken with the same statement that asks.
     lines = [line for draft in drafts for line in draft.lines]
-    books, numbered = await ctx.side_by_side(_look(ctx, drafts, lines), _take_numbers(ctx, drafts))
-    fresh = [draft for draft in drafts if draft.source_key not in books.posted]
+    posted, books, numbered = await ctx.side_by_side(
+        _posted(ctx, drafts), _look(ctx, drafts, lines), _take_numbers(ctx, drafts)
+    )
+    fresh = [draft for draft in drafts if draft.source_key not in posted]
     if len(fresh) < len(drafts):
         await _give_back(ctx, drafts, fresh)
     for draft in fresh:
@@ -127,6 +129,7 @@ async def post_many(ctx: Ctx, drafts: Sequence[Draft]) -> int:
 
 
 Series = tuple[UUID, int]  # business entity and year
+Month = tuple[UUID, date]  # business entity and first day
 
 
 async def _take_numbers(ctx: Ctx, drafts: Sequence[Draft]) -> dict[Series, list[str]]:
@@ -134,7 +137,7 @@ async def _take_numbers(ctx: Ctx, drafts: Sequence[Draft]) -> dict[Series, list[
     taken: dict[Series, list[str]] = {}
     for (entity_id, year), these in sorted(_by_series(drafts).items()):
         taken[entity_id, year] = await numbers.take_many(
-            ctx, "journal_entry", len(these), on=these[0].date, entity_id=entity_id
+            ctx, "journal_entry", len(these), on=these[0].date, entity_id=entity_id, guess=ctx.at_once
         )
     return taken
 
@@ -163,33 +166,51 @@ class Account(NamedTuple):
 
 
 class Books(NamedTuple):
-    """What posting must know of the books: which entries were posted before, by source key; the accounts by code; the
-    state of the periods."""
+    """What posting must know of the books: the accounts by code, and the state of the periods."""
 
-    posted: set[str]
     accounts: dict[str, Account]
-    periods: dict[tuple[UUID, str], str]
+    periods: dict[Month, str]
+
+    def open(self, codes: Sequence[str], months: Sequence[Month]) -> bool:
+        """Whether all of these can be posted to."""
+        accounts = [self.accounts.get(code) for code in codes]
+        return all(account and account.detail and account.state == "active" for account in accounts) and all(
+            self.periods.get(month) == "open" for month in months
+        )
 
 
 async def _look(ctx: Ctx, drafts: Sequence[Draft], lines: Sequence[DraftLine]) -> Books:
+    """The accounts and periods of these entries, remembered where all of them can be posted to. The database looks again."""
+    codes = sorted({line.account for line in lines})
     months = sorted({(draft.entity_id, _month(draft.date)) for draft in drafts})
-    books = Books(set(), {}, {})
-    for what, key, id, detail, state in await ctx.ask(
-        _LOOK,
-        [draft.source_key for draft in drafts if draft.source_key],
-        sorted({line.account for line in lines}),
+    return await ctx.recall(
+        ("books", tuple(codes), tuple(months)),
+        lambda: _books(ctx, codes, months),
+        good=lambda found: found.open(codes, months),
+    )
+
+
+async def _books(ctx: Ctx, codes: Sequence[str], months: Sequence[Month]) -> Books:
+    books = Books({}, {})
+    for code, id, detail, state, year, month in await ctx.ask(
+        _BOOKS,
+        codes,
         [entity for entity, _ in months],
         [month.year for _, month in months],
         [month.month for _, month in months],
-        tables=("accounting.journal_entry", "accounting.account", "accounting.period"),
+        tables=("accounting.account", "accounting.period"),
     ):
-        if what == "posted":
-            books.posted.add(key)
-        elif what == "account":
-            books.accounts[key] = Account(id, detail, state)
+        if code is None:
+            books.periods[id, date(year, month, 1)] = state
         else:
-            books.periods[id, key] = state
+            books.accounts[code] = Account(id, detail, state)
     return books
+
+
+async def _posted(ctx: Ctx, drafts: Sequence[Draft]) -> set[str]:
+    """The source keys of those that were posted before: never one of what this unit itself told."""
+    keys = [draft.source_key for draft in drafts if draft.source_key and not ctx.at_once]
+    return {key for (key,) in await ctx.ask(_POSTED, keys, tables=("accounting.journal_entry",))} if keys else set()
 
 
 async def _post(
@@ -298,7 +319,7 @@ async def _open_periods(ctx: Ctx, books: Books, months: set[tuple[UUID, date]]) 
     """Periods are there when they are needed; a closed one refuses with Conflict."""
     missing = []
     for entity, first in sorted(months):
-        state = books.periods.get((entity, f"{first:%Y-%m}"))
+        state = books.periods.get((entity, first))
         if state is None:
             missing.append((entity, first))
         elif state != "open":
@@ -342,15 +363,16 @@ async def _keep_balances(ctx: Ctx, entries: Sequence[tuple[UUID, Draft]], accoun
 
 
 # Key by key, not `= ANY`: as long as the planner knows of only a few entries it would read all there are.
-_LOOK = """
-SELECT 'posted' AS what, e.source_key AS key, NULL::uuid AS id, NULL::boolean AS detail, NULL AS state
-FROM unnest($1::text[]) AS asked,
+_POSTED = """
+SELECT e.source_key FROM unnest($1::text[]) AS asked,
 LATERAL (SELECT source_key FROM accounting.journal_entry WHERE source_key = asked LIMIT 1) e
+"""
+_BOOKS = """
+SELECT code, id, detail, status, NULL::bigint AS year, NULL::bigint AS month
+FROM accounting.account WHERE code = ANY($1)
 UNION ALL
-SELECT 'account', code, id, detail, status FROM accounting.account WHERE code = ANY($2)
-UNION ALL
-SELECT 'period', p.year || '-' || lpad(p.month::text, 2, '0'), p.entity_id, NULL, p.state FROM accounting.period p
-JOIN unnest($3::uuid[], $4::bigint[], $5::bigint[]) AS u(entity_id, year, month)
+SELECT NULL, p.entity_id, NULL, p.state, p.year, p.month FROM accounting.period p
+JOIN unnest($2::uuid[], $3::bigint[], $4::bigint[]) AS u(entity_id, year, month)
   ON p.entity_id = u.entity_id AND p.year = u.year AND p.month = u.month
 """
 _OPEN_PERIOD = """
