@@ -12,6 +12,7 @@ import pytest
 
 from entrepot import assembly
 from entrepot.assembly import web_of
+from entrepot.kernel import positions
 from entrepot.kernel.carriers import direct
 from entrepot.kernel.carriers.rabbit import Rabbit
 from entrepot.kernel.config import Config
@@ -66,7 +67,10 @@ async def neighbours(make_world: MakeWorld, *, works: bool = False) -> AsyncIter
         await client.aclose()
 
 
-async def test_what_happens_here_is_heard_there_in_order(make_world: MakeWorld) -> None:
+async def test_what_happens_here_is_heard_there_in_order(
+    make_world: MakeWorld, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(positions, "BATCH", 100)
     async with neighbours(make_world) as (near, far, way):
         things = [new_id() for _ in range(4)]
         for start in range(0, 240, 60):

@@ -105,8 +105,15 @@ class Line:
         or is done. When one fails, that is raised when all have come to their end."""
         failed: list[BaseException] = []
         self._busy += len(works) - 1
+        others = [asyncio.ensure_future(self._beside(work, failed)) for work in works[1:]]
         try:
-            done = await asyncio.gather(*(self._beside(work, failed) for work in works), return_exceptions=True)
+            mine = await self._beside(works[0], failed)
+            done = [mine, *[await other for other in others]]
+        except asyncio.CancelledError:
+            for other in others:
+                other.cancel()
+            await asyncio.gather(*others, return_exceptions=True)
+            raise
         finally:
             self._busy += 1
         if failed:
@@ -116,9 +123,11 @@ class Line:
     async def _beside(self, work: Coroutine[Any, Any, Any], failed: list[BaseException]) -> Any:
         try:
             return await work
+        except asyncio.CancelledError:
+            raise
         except BaseException as error:
             failed.append(error)
-            raise
+            return None
         finally:
             self._busy -= 1
             if self._asked and not self._busy:

@@ -20,9 +20,9 @@ from entrepot.kernel.database import Connection
 if TYPE_CHECKING:
     from entrepot.kernel.ctx import Ctx
 
-BATCH = 100
+BATCH = 300  # events that are handled in one transaction at most
 # How the log is read: along its numbers, as far as needed. The planner takes a range of numbers for a small part of the
-# log, and would read and sort all of a backlog for each hundred of it. It is told before, and free again for the handlers.
+# log, and would read and sort all of a backlog for each batch of it. It is told before, and free again for the handlers.
 ALONG = "SET LOCAL enable_sort = off; SET LOCAL enable_seqscan = off"
 FREE = "RESET enable_sort; RESET enable_seqscan"
 AHEAD = timedelta(days=2)  # no clock that writes events is further ahead

@@ -56,7 +56,7 @@ _REACTIONS = "__reaction__"
 def on(
     *kinds: type[Event] | str, from_start: bool = False, between_services: bool = False, at_once: bool = False
 ) -> Callable[[Callable[[Ctx, Any], Awaitable[None]]], Any]:
-    """Mark an event handler. A handler whose second parameter is a list takes batches of up to a hundred.
+    """Mark an event handler. A handler whose second parameter is a list takes batches of up to three hundred.
 
     Beside events themselves, patterns of their names are heard: `order.*` is everything that happens to orders.
     A handler that is added to a house in use hears what happens from now on; with `from_start` also everything that

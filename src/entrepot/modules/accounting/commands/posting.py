@@ -111,11 +111,15 @@ async def post_many(ctx: Ctx, drafts: Sequence[Draft]) -> int:
     drafts = [draft for draft in drafts if draft.lines]
     if not drafts:
         return 0
-    # As a rule none was posted before, so their numbers are taken with the same statement that asks.
     lines = [line for draft in drafts for line in draft.lines]
-    posted, books, numbered = await ctx.side_by_side(
-        _posted(ctx, drafts), _look(ctx, drafts, lines), _take_numbers(ctx, drafts)
-    )
+    if ctx.at_once:
+        # What this very unit told was never posted before, and the rest is known as a rule: nothing to ask side by side.
+        posted, books, numbered = set[str](), await _look(ctx, drafts, lines), await _take_numbers(ctx, drafts)
+    else:
+        # As a rule none was posted before, so their numbers are taken with the same statement that asks.
+        posted, books, numbered = await ctx.side_by_side(
+            _posted(ctx, drafts), _look(ctx, drafts, lines), _take_numbers(ctx, drafts)
+        )
     fresh = [draft for draft in drafts if draft.source_key not in posted]
     if len(fresh) < len(drafts):
         await _give_back(ctx, drafts, fresh)
@@ -208,9 +212,9 @@ async def _books(ctx: Ctx, codes: Sequence[str], months: Sequence[Month]) -> Boo
 
 
 async def _posted(ctx: Ctx, drafts: Sequence[Draft]) -> set[str]:
-    """The source keys of those that were posted before: never one of what this unit itself told."""
-    keys = [draft.source_key for draft in drafts if draft.source_key and not ctx.at_once]
-    return {key for (key,) in await ctx.ask(_POSTED, keys, tables=("accounting.journal_entry",))} if keys else set()
+    """The source keys of those that were posted before."""
+    keys = [draft.source_key for draft in drafts if draft.source_key]
+    return {key for (key,) in await ctx.ask(_POSTED, keys, tables=("accounting.journal_entry",))}
 
 
 async def _post(

@@ -84,7 +84,9 @@ async def sell_together(ctx: Ctx, asked: Sequence[Asked[PosSale]], fresh: Fresh)
             sales[at] = as_sale(ctx, one.body, one.origin.actor)
         except Refusal as refusal:
             answers[at] = refusal
-    found, left = await ctx.side_by_side(look(ctx, list(sales.values())), fresh())
+    these = list(sales.values())
+    known, shop, left = await ctx.side_by_side(_known(ctx, these), _shop(ctx, these), fresh())
+    found: Found | None = (known, shop)
     sales = {at: sales[at] for at in left if at in sales}
     while sales:
         # Of one client id the first goes first; what else came under it is judged when that one is in, or refused.
