@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import asyncio
 from datetime import UTC, datetime
 from typing import Any
 
 import pytest
 
+from entrepot.kernel.counters import Counters
 from entrepot.kernel.line import Line
+from entrepot.modules.orders.commands.selling import BUSY
 from tests.journeys.shop import product, sale, trial
 
 BOOKS = "accounting.keep_books"
@@ -101,6 +104,32 @@ async def test_what_a_sale_asks_of_the_books_is_known_after_the_first(house_worl
     numbers = [e["number"] for e in await shop.get("/accounting/journal-entries") if e["description"] != "adjustment"]
     year = datetime.now(UTC).year
     assert sorted(numbers) == [f"JE-{year}-{at:06d}" for at in range(2, 10)]
+
+
+async def test_who_sells_alone_takes_no_number_beside_the_sale(house_world, monkeypatch):
+    """But for the first; and who sells in a crowd does, and leaves no gap for the next."""
+    shop = await house_world.tenant()
+    await product(shop, "TEA", "10.00", stock="50", cost="4.00")
+    beside: list[int] = []
+    take = Counters.take
+
+    async def seen(self: Counters, key: Any, count: int) -> Any:
+        beside.append(count)
+        return await take(self, key, count)
+
+    monkeypatch.setattr(Counters, "take", seen)
+    for _ in range(3):
+        await shop.post("/orders/pos", sale(("TEA", "1")), status=201)
+    assert beside == [1]
+    memory = house_world.house_of("orders").memory
+    memory.note(shop.tenant, BUSY)
+    await asyncio.gather(*(shop.post("/orders/pos", sale(("TEA", "1")), status=201) for _ in range(12)))
+    assert sum(beside) == 13
+    memory.note(shop.tenant, BUSY, None)
+    await shop.post("/orders/pos", sale(("TEA", "1")), status=201)
+    assert sum(beside) == 13
+    numbers = sorted(int(order["number"].rsplit("-", 1)[1]) for order in await shop.get("/orders"))
+    assert numbers == list(range(1, 17))
 
 
 async def test_a_closed_period_stops_the_booking_and_not_the_sale(house_world):

@@ -60,8 +60,9 @@ async def take_many(
 ) -> list[str]:
     """Several consecutive numbers at once.
 
-    A unit that is run again when it raises Again may `guess` those of a gapless series from what was taken last: then they
-    are taken with what it writes later, and it is told Again where somebody else was ahead."""
+    A unit that is run again when it raises Again may `guess` them from what was taken last: then they are taken with what
+    it writes later, and it is told Again where somebody else was ahead. Those of a series that is not gapless only if it
+    waits for nothing from then on: others hold what it would wait for while they take a number beside their transaction."""
     if not 0 < count <= MAX_AT_ONCE:
         raise Invalid.field("count", "must be a number from 1 to {most}", most=MAX_AT_ONCE)
     declared = ctx.house.catalogue.series.get(document_type)
@@ -70,19 +71,21 @@ async def take_many(
     on = on or ctx.now.date()
     entity = entity_id or ctx.entity_id
     year = on.year if declared.yearly else 0
-    if not declared.gapless and not ctx.preview:
-        key = (ctx.tenant_id, entity, document_type, year, declared.pattern, declared.padding)
-        first, pattern, padding = await ctx.house.counters(ctx.database).take(key, count)
-        return await _texts(ctx, Series(pattern, padding), first, count, on, entity)
     name = ("series", entity, document_type, year)
     following = _guessed(ctx, name) if guess else None
-    if following is None:
-        following = await _asked(ctx, entity, declared, year, count)
-    else:
+    if following is not None:
         if name in ctx.numbered:
             await ctx.connection.settle()  # one statement takes of a series once
         row = dict(zip(_ROW, (entity, document_type, year, following.number, count, *following.series), strict=True))
         await ctx.run_later("kernel.number_series", _ADVANCE, [row], more=True, first=True)
+        ctx.numbered.add(name)
+    elif declared.gapless or ctx.preview:
+        following = await _asked(ctx, entity, declared, year, count)
+        ctx.numbered.add(name)
+    else:
+        key = (ctx.tenant_id, entity, document_type, year, declared.pattern, declared.padding)
+        number, pattern, padding = await ctx.house.counters(ctx.database).take(key, count)
+        following = Next(number, Series(pattern, padding))
     _remember(ctx, name, Next(following.number + count, following.series))
     return await _texts(ctx, following.series, following.number, count, on, entity)
 
@@ -104,7 +107,6 @@ def _guessed(ctx: Ctx, name: Name) -> Next | None:
 def _remember(ctx: Ctx, name: Name, following: Next) -> None:
     memory = ctx.house.memory
     if not ctx.preview and not memory.noted(ctx.tenant_id, (_ASK, *name)):
-        ctx.numbered.add(name)
         memory.note(ctx.tenant_id, name, following, seconds=GUESSED_FOR)
 
 

@@ -43,6 +43,7 @@ class Way(enum.Enum):
     ALONE = "goods, money, order: neighbours are told nothing before the goods are there"
     GOODS_LAST = "money, order, goods: others wait least; one sale that goes short makes all begin again"
     GOODS_FIRST = "goods, then the sales that got theirs: one that goes short costs the others nothing"
+    BY_ITSELF = "goods, then the only sale of its unit, which waits for nothing after that: its number is guessed"
 
 
 class Outcome(msgspec.Struct, frozen=True):
@@ -110,8 +111,9 @@ def _way(ctx: Ctx, many: int) -> Way:
     memory = ctx.house.memory
     if many > 1:
         memory.note(ctx.tenant_id, BUSY)
-    last = memory.noted(ctx.tenant_id, BUSY) and not memory.noted(ctx.tenant_id, SHORT)
-    return Way.GOODS_LAST if last else Way.GOODS_FIRST
+    if memory.noted(ctx.tenant_id, BUSY) and not memory.noted(ctx.tenant_id, SHORT):
+        return Way.GOODS_LAST
+    return Way.GOODS_FIRST if many > 1 else Way.BY_ITSELF
 
 
 def as_sale(ctx: Ctx, pos: PosSale, actor: Actor, *, forced: bool = False) -> Sale:
@@ -189,7 +191,16 @@ async def _goods_first(ctx: Ctx, rung: list[Rung], outcomes: Outcomes, guarded: 
     return await _write(ctx, _served(rung, await _take_goods(ctx, rung), outcomes), guarded)
 
 
-_RING_UP = {Way.ALONE: _alone, Way.GOODS_LAST: _goods_last, Way.GOODS_FIRST: _goods_first}
+async def _by_itself(ctx: Ctx, rung: list[Rung], outcomes: Outcomes, guarded: bool) -> Sold:
+    return await _write(ctx, _served(rung, await _take_goods(ctx, rung), outcomes), guarded, guess=True)
+
+
+_RING_UP = {
+    Way.ALONE: _alone,
+    Way.GOODS_LAST: _goods_last,
+    Way.GOODS_FIRST: _goods_first,
+    Way.BY_ITSELF: _by_itself,
+}
 
 
 def _served(rung: Sequence[Rung], taken: dict[UUID, Taken], outcomes: Outcomes) -> list[Rung]:
@@ -326,7 +337,7 @@ async def _take_money(ctx: Ctx, sold: Sequence[Rung]) -> None:
     await ctx.of(Payments).take(sold[0].sale.id, tenders)
 
 
-async def _write(ctx: Ctx, sold: list[Rung], guarded: bool) -> Sold:
+async def _write(ctx: Ctx, sold: list[Rung], guarded: bool, guess: bool = False) -> Sold:
     if not sold:
         return [], {}
     await ctx.add_later(OrderLine, [row for one in sold for row in line_rows(one)], twice=Again)
@@ -337,10 +348,10 @@ async def _write(ctx: Ctx, sold: list[Rung], guarded: bool) -> Sold:
     ids = [one.sale.id for one in sold]
     await status.begin(ctx, rules.ORDER, ids, OrderState.completed, move="sell")
     await _take_money(ctx, sold)
-    return sold, await _write_orders(ctx, sold)
+    return sold, await _write_orders(ctx, sold, guess)
 
 
-async def _write_orders(ctx: Ctx, sold: Sequence[Rung]) -> dict[UUID, str]:
+async def _write_orders(ctx: Ctx, sold: Sequence[Rung], guess: bool) -> dict[UUID, str]:
     by_year: dict[int, list[Rung]] = {}
     zone = await ctx.house.settings.zone(ctx)
     for one in sold:
@@ -348,7 +359,8 @@ async def _write_orders(ctx: Ctx, sold: Sequence[Rung]) -> dict[UUID, str]:
     numbered: dict[UUID, str] = {}
     for year in sorted(by_year):
         these = by_year[year]
-        taken = await numbers.take_many(ctx, "order", len(these), on=these[0].sale.placed_at.astimezone(zone).date())
+        on = these[0].sale.placed_at.astimezone(zone).date()
+        taken = await numbers.take_many(ctx, "order", len(these), on=on, guess=guess)
         numbered.update({one.sale.id: number for one, number in zip(these, taken, strict=True)})
     rows = [order_row(ctx, one, numbered[one.sale.id]) for one in sold]
     await ctx.add_later(Order, rows, twice=Again)
