@@ -16,6 +16,7 @@ Connection = Any  # asyncpg.Connection or its pool proxy; asyncpg ships no types
 # The server is gone, or refuses, or died while the driver was in the middle of something.
 TROUBLE = (TimeoutError, OSError, asyncpg.PostgresError, asyncpg.InterfaceError, asyncpg.InternalClientError)
 
+_JSONB = b"\x01"
 FIRST_PLANS = 1.0  # seconds that the first plans of a connection are kept
 _encode = msgspec.json.Encoder(decimal_format="string").encode
 _decode = msgspec.json.Decoder().decode
@@ -111,9 +112,16 @@ def give_up(connection: Connection | None, error: BaseException) -> None:
 
 
 async def _prepare(connection: Connection) -> None:
-    for kind in ("json", "jsonb"):
-        await connection.set_type_codec(kind, encoder=_as_text, decoder=_decode, schema="pg_catalog", format="text")
+    """JSON travels as the bytes it is made of; those of jsonb begin with the version of their format."""
+    await connection.set_type_codec("json", encoder=_as_json, decoder=_decode, schema="pg_catalog", format="binary")
+    await connection.set_type_codec(
+        "jsonb",
+        encoder=lambda value: _JSONB + _as_json(value),
+        decoder=lambda found: _decode(memoryview(found)[1:]),
+        schema="pg_catalog",
+        format="binary",
+    )
 
 
-def _as_text(value: Any) -> str:
-    return bytes(value).decode() if isinstance(value, msgspec.Raw) else _encode(value).decode()
+def _as_json(value: Any) -> bytes:
+    return bytes(value) if isinstance(value, msgspec.Raw) else _encode(value)
