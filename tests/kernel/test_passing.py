@@ -173,3 +173,22 @@ async def test_a_bell_whose_line_lost_its_way_rings_on_another(fresh: World, mon
 
 def ignore(_said: object) -> None:
     """Somebody who does not care."""
+
+
+async def test_who_never_passed_anything_is_moved_on_beside_who_did(fresh: World) -> None:
+    """The one begins before all time, which the driver reads as a moment in no zone; the watch ended on comparing them."""
+    house = fresh.house_of("trial")
+    tenant = (await fresh.tenant()).tenant
+    await house.relay.drain()
+    hearing = {name: one.events.keys() for name, one in house.relay.reactions.items()}
+    first = min(hearing)
+    async with house.databases.main.connection() as connection:
+        await connection.execute("BEGIN; SET LOCAL ROLE entrepot_system")
+        await connection.execute(
+            "UPDATE kernel.subscription SET since = CASE WHEN name = $1 THEN '-infinity' ELSE now() - interval '1 day' END",
+            first,
+        )
+        await connection.execute("COMMIT")
+    await tell(house, tenant, ThingUnheard(thing_id=new_id()))
+    async with house.databases.main.connection() as connection:
+        assert await pass_by(connection, hearing) == hearing.keys()

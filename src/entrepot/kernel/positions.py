@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
 import asyncpg
@@ -127,11 +127,16 @@ async def heard_since(
     """The names of all events that one of these positions is not done with, each with who handled it at once, and what
     the look showed."""
     first = min(position.holes()[0][0] for position in positions)
-    since = min(position.since for position in positions)
+    since = min((position.since for position in positions), key=_in_utc)
     until = min(position.now for position in positions) + AHEAD
     row = await connection.fetchrow(_HEARD, first, since, until)
     told = [(name, served) for name, *served in (each.split() for each in row["told"])]
     return told, Seen(row["oldest"], row["own"], True, False)
+
+
+def _in_utc(moment: datetime) -> datetime:
+    """A moment that compares with others: the driver reads `-infinity` as the first there is, in no zone."""
+    return moment if moment.tzinfo is not None else moment.replace(tzinfo=UTC)
 
 
 async def read(
