@@ -145,7 +145,7 @@ class Ctx:
         self.origins = by_reference(origins)
         self.connection.context(context_of(self.actor, self.caller, self.origins))
 
-    async def recall(self, key: Any, ask: Callable[[], Awaitable[S]], good: Callable[[S], bool] = lambda _: True) -> S:
+    async def recall(self, key: Any, ask: Callable[[], Awaitable[S]], good: Callable[[S], bool] | None = None) -> S:
         """What `ask` answers, remembered until somebody changes it; for master data only, and where not every answer is
         worth it those that are `good`. What a preview reads, or a unit that changed some of it, may be undone: they
         remember for themselves."""

@@ -16,10 +16,6 @@ UNTOLD, TOLD = 5.0, 60.0  # seconds that something is remembered, without and wi
 TENANTS, THINGS = 10_000, 1_000
 
 
-def _whatever(_value: object) -> bool:
-    return True
-
-
 class Memory:
     """Values by tenant and key, each with the moment it must be asked again."""
 
@@ -33,9 +29,9 @@ class Memory:
         self._known.clear()
 
     async def recall(
-        self, tenant_id: UUID, key: Any, ask: Callable[[], Awaitable[T]], good: Callable[[T], bool] = _whatever
+        self, tenant_id: UUID, key: Any, ask: Callable[[], Awaitable[T]], good: Callable[[T], bool] | None = None
     ) -> T:
-        """The remembered value, or what `ask` answers, which is remembered when it is `good`."""
+        """The remembered value, or what `ask` answers; remembered is what is `good`, or whatever it is."""
         known = self._of(tenant_id)
         found = known.get(key)
         if found is not None and found[0] > time.monotonic():
@@ -49,7 +45,7 @@ class Memory:
                 del self._known[tenant_id]
             raise
         # What was forgotten meanwhile changed while it was asked: `known` is then nobody's any more.
-        if good(value):
+        if good is None or good(value):
             known[key] = (time.monotonic() + self._seconds, value)
         return value
 

@@ -71,7 +71,7 @@ async def take_many(
     on = on or ctx.now.date()
     entity = entity_id or ctx.entity_id
     year = on.year if declared.yearly else 0
-    name = ("series", entity, document_type, year)
+    name = _name(entity, document_type, year)
     following = _guessed(ctx, name) if guess else None
     if following is not None:
         if name in ctx.numbered:
@@ -97,6 +97,11 @@ async def _asked(ctx: Ctx, entity: UUID, declared: Declared, year: int, count: i
         rows = await ctx.ask(_TAKE, entity, declared.document_type, year, count, tables=_TABLES)
     following, *looks = rows[0]
     return Next(following - count, Series(*looks))
+
+
+def _name(entity: UUID, document_type: str, year: int) -> Name:
+    """Under which a series is remembered."""
+    return ("series", entity, document_type, year)
 
 
 def _guessed(ctx: Ctx, name: Name) -> Next | None:
@@ -125,7 +130,7 @@ async def give_back(ctx: Ctx, document_type: str, count: int, *, on: date, entit
         raise TypeError(f"others may have taken numbers of {document_type} since")
     year = on.year if declared.yearly else 0
     await ctx.run(_GIVE_BACK, entity_id, document_type, year, count)
-    ctx.house.memory.note(ctx.tenant_id, ("series", entity_id, document_type, year), None)
+    ctx.house.memory.note(ctx.tenant_id, _name(entity_id, document_type, year), None)
 
 
 async def _texts(ctx: Ctx, series: Series, first: int, count: int, on: date, entity: UUID) -> list[str]:
