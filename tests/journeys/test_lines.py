@@ -57,6 +57,42 @@ async def test_lines_are_of_one_posted_entry_of_their_day(house_world):
 
 
 @pytest.mark.covers("ACC-048")
+async def test_lines_are_of_an_entry_and_of_accounts_that_stay(house_world):
+    shop = await house_world.tenant()
+    await posted(shop)
+    entity, before = await entity_of(shop), await counts(shop)
+    with pytest.raises(asyncpg.PostgresError, match="a line belongs to no posted entry of its day"):
+        async with shop.world.unit(shop.tenant, "accounting") as ctx:
+            await ctx.connection.execute(LINES, new_id(), [entity, entity], [DAY, DAY], [5, 0], [0, 5])
+    with pytest.raises(asyncpg.PostgresError, match="a line belongs to no account") as refused:
+        async with shop.world.unit(shop.tenant, "accounting") as ctx:
+            entry_id = new_id()
+            await ctx.connection.execute(ENTRY, entry_id, f"RAW-{entry_id}", entity, DAY)
+            unknown = LINES.replace("a.id", "CASE WHEN u.debit > 0 THEN a.id ELSE $1 END", 1)
+            await ctx.connection.execute(unknown, entry_id, [entity, entity], [DAY, DAY], [5, 0], [0, 5])
+    assert refused.value.detail == f'{{"account_id": "{entry_id}"}}'
+    for change in (
+        "DELETE FROM accounting.account WHERE code = '6000'",
+        "UPDATE accounting.account SET id = gen_random_uuid() WHERE code = '6000'",
+    ):
+        for connection in ("unit", "owner"):
+            with pytest.raises(asyncpg.PostgresError, match="an account stays; deactivate it instead") as refused:
+                if connection == "unit":
+                    async with shop.world.unit(shop.tenant, "accounting") as ctx:
+                        await ctx.connection.execute(change)
+                else:
+                    owner = await asyncpg.connect(shop.world.owner("accounting"))
+                    try:
+                        await owner.execute(change)
+                    finally:
+                        await owner.close()
+            assert refused.value.detail == '{"account": "6000"}'
+    async with shop.world.unit(shop.tenant, "accounting") as ctx:
+        await ctx.run("UPDATE accounting.account SET id = id, name = 'Costs' WHERE code = '6000'")
+    assert await counts(shop) == before
+
+
+@pytest.mark.covers("ACC-048")
 async def test_a_posting_that_waits_for_a_close_finds_the_period_closed(house_world):
     """And a close that waits for a posting comes after it."""
     shop = await house_world.tenant()

@@ -1,6 +1,6 @@
 """Accounts, periods, journal entries and lines. What is posted is never changed; balances are kept beside it."""
 
-from sqlalchemy import CheckConstraint, ForeignKeyConstraint
+from sqlalchemy import CheckConstraint
 
 from entrepot.kernel.db import (
     Extensible,
@@ -82,7 +82,8 @@ class JournalEntry(Extensible, table="journal_entry", schema="accounting"):
 
 
 class JournalLine(Tenanted, table="journal_line", schema="accounting", append_only=True):
-    """A posted line: a debit or a credit, never both, never changed."""
+    """A posted line: a debit or a credit, never both, never changed. Its entry and its account are there: the triggers
+    `check_lines`, `guard_entry` and `guard_account` see to that."""
 
     entry_id = uuid()
     position = integer()
@@ -99,16 +100,6 @@ class JournalLine(Tenanted, table="journal_line", schema="accounting", append_on
     constraints = (
         CheckConstraint(
             "debit >= 0 AND credit >= 0 AND (debit > 0) <> (credit > 0)", name="journal_line_one_side_check"
-        ),
-        ForeignKeyConstraint(
-            ["tenant_id", "entry_id"],
-            ["accounting.journal_entry.tenant_id", "accounting.journal_entry.id"],
-            name="journal_line_entry_fkey",
-        ),
-        ForeignKeyConstraint(
-            ["tenant_id", "account_id"],
-            ["accounting.account.tenant_id", "accounting.account.id"],
-            name="journal_line_account_fkey",
         ),
         unique("entry_id", "position"),
         index("account_id", "date", "id"),
