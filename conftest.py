@@ -1,6 +1,29 @@
 """Fixtures of every test."""
 
+import asyncio
+from typing import Any
+
+import asyncpg
+import pytest
+
 from entrepot.testing.world import ctx, house_world, server, tenant, world
 
 pytest_plugins = ["entrepot.testing.covers"]
-__all__ = ["ctx", "house_world", "server", "tenant", "world"]
+__all__ = ["ctx", "house_world", "sent", "server", "tenant", "world"]
+
+
+@pytest.fixture
+def sent(monkeypatch: pytest.MonkeyPatch) -> list[str]:
+    """What a unit sends to the database, statement by statement; a bell that still rings for the last one is not it."""
+    texts: list[str] = []
+    for name in ("execute", "fetch", "fetchrow", "fetchval"):
+        original = getattr(asyncpg.Connection, name)
+
+        async def noted(self: Any, sql: str, *arguments: Any, _original: Any = original, **named: Any) -> Any:
+            task = asyncio.current_task()
+            if task is None or not task.get_name().startswith(("bell-", "watch-", "relay-")):
+                texts.append(" ".join(sql.split())[:40])
+            return await _original(self, sql, *arguments, **named)
+
+        monkeypatch.setattr(asyncpg.Connection, name, noted)
+    return texts

@@ -17,23 +17,6 @@ from tests.kernel.trial.tables import Handled, Tag, Thing
 NAMES = "SELECT array_agg(name ORDER BY name) FROM trial.thing"
 
 
-@pytest.fixture
-def sent(monkeypatch: pytest.MonkeyPatch) -> list[str]:
-    """What a unit sends to the database, statement by statement; a bell that still rings for the last one is not it."""
-    texts: list[str] = []
-    for name in ("execute", "fetch", "fetchrow", "fetchval"):
-        original = getattr(asyncpg.Connection, name)
-
-        async def noted(self: Any, sql: str, *arguments: Any, _original: Any = original, **named: Any) -> Any:
-            task = asyncio.current_task()
-            if task is None or not task.get_name().startswith(("bell-", "watch-", "relay-")):
-                texts.append(" ".join(sql.split())[:40])
-            return await _original(self, sql, *arguments, **named)
-
-        monkeypatch.setattr(asyncpg.Connection, name, noted)
-    return texts
-
-
 def handled(number: int) -> dict[str, Any]:
     return {"at": number, "reaction": "line", "thing_id": new_id(), "number": number}
 
@@ -201,6 +184,29 @@ async def test_who_is_ended_while_others_still_think_leaves_nothing_on_the_line(
             await work
         await ctx.add(Thing, name="after")
         assert await ctx.ask(NAMES, tables=("trial.thing",)) == [(["after"],)]
+
+
+async def test_who_waits_for_something_else_is_waited_for_and_who_asks_elsewhere_is_not(
+    trial: World, ada: Person, sent: list[str]
+) -> None:
+    """One lets others go first, one waits for a task that asks on the same line, and that one does not wait for them."""
+
+    async def asks(what: str) -> list[Any]:
+        return await ctx.ask("SELECT name FROM trial.thing WHERE name = $1", what, tables=("trial.thing",))
+
+    async def lets_others_go_first() -> list[Any]:
+        await asyncio.sleep(0)
+        return await asks("a")
+
+    async def has_it_asked() -> list[Any]:
+        return [*await asyncio.create_task(asks("b")), *await asks("a")]
+
+    async with trial.unit(ada.tenant, "trial") as ctx:
+        await ctx.add_many(Thing, [{"name": "a", "rank": 1}, {"name": "b", "rank": 2}])
+        sent.clear()
+        found = await ctx.side_by_side(asks("a"), lets_others_go_first(), has_it_asked())
+        assert found == [[("a",)], [("a",)], [("b",), ("a",)]]
+        assert [text[:12] for text in sent] == ["SELECT name ", "WITH part_0 "]
 
 
 async def test_more_rows_of_the_same_make_one_write_and_others_do_not(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import hashlib
 import hmac
 import inspect
@@ -141,7 +142,8 @@ async def _call_far(
     if operation.undo is not None:
         # Remembered before the call: an answer that never arrives may still have taken the goods.
         ctx.far_told(facade, operation.undo, next(iter(given.values())))
-    raw = await send(body, sign(ctx.house.config.secret, body))
+    # In a task of its own: who asks beside others shares one with them, and the client's timeouts are its task's.
+    raw = await asyncio.ensure_future(send(body, sign(ctx.house.config.secret, body)))
     answer = msgspec.json.decode(raw, type=Answer)
     if answer.refused is not None:
         refusal = FAMILY.get(answer.refused, Refusal).of(answer.message, answer.facts)

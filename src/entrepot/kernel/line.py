@@ -47,10 +47,56 @@ class Question(NamedTuple):
     answer: asyncio.Future[list[Any]]
 
 
+class Step:
+    """One of several works that take turns in one task, as far as it has come."""
+
+    __slots__ = ("failed", "over", "result", "waits", "work")
+
+    def __init__(self, work: Coroutine[Any, Any, Any]) -> None:
+        self.work = work
+        self.waits: Any = None  # the future without which it cannot go on
+        self.over = False
+        self.result: Any = None
+        self.failed: BaseException | None = None
+
+    def goes_on(self) -> bool:
+        """Let it go as far as it can; whether there is more of it."""
+        while not self.over and (self.waits is None or self.waits.done()):
+            try:
+                self.waits = self.work.send(None)
+            except StopIteration as end:
+                self.over, self.result = True, end.value
+            except (Exception, asyncio.CancelledError) as error:
+                self.over, self.failed = True, error
+            else:
+                if self.waits is None:
+                    self.waits = asyncio.ensure_future(asyncio.sleep(0))  # it only lets others go first
+                else:
+                    self.waits._asyncio_future_blocking = False  # as a task does that takes a future from its coroutine
+        return not self.over
+
+    def asks(self, asked: Sequence[Question]) -> bool:
+        """Whether it waits for the answer to one of these."""
+        return any(question.answer is self.waits for question in asked)
+
+    def end(self) -> None:
+        """Stop it where it is, as a task does that is cancelled."""
+        if not self.over:
+            self.over = True
+            if self.waits is not None:
+                self.waits.cancel()
+            try:
+                self.work.throw(asyncio.CancelledError())
+            except (StopIteration, Exception, asyncio.CancelledError) as error:
+                self.failed = error
+            else:
+                self.work.close()
+
+
 class Line:
     """A connection in a transaction, with what is still to be sent on it."""
 
-    __slots__ = ("_asked", "_busy", "_context", "_kept", "_turn", "connection")
+    __slots__ = ("_asked", "_context", "_driver", "_kept", "_turn", "connection")
 
     def __init__(self, connection: Connection) -> None:
         self.connection = connection
@@ -58,7 +104,7 @@ class Line:
         self._context: str | None = None
         self._turn = asyncio.Lock()
         self._asked: list[Question] = []
-        self._busy = 1  # who runs and may still ask something; at first the unit itself
+        self._driver: asyncio.Task[Any] | None = None  # in which works take turns
 
     # ── at once, after what was kept back ──
 
@@ -88,53 +134,49 @@ class Line:
         """The rows of a statement that looks only at these tables (`schema.name`) and leaves nothing in the audit trail;
         columns by position. It overtakes what was kept back for others, and waits for those who ask beside it."""
         mine = Question(sql, arguments, tables, asyncio.get_running_loop().create_future())
+        if self._driver is None or self._driver is not asyncio.current_task():
+            await self._answer([mine])
+            return await mine.answer
         self._asked.append(mine)
-        self._busy -= 1
-        if not self._busy:
-            await self._answer()
         try:
             return await mine.answer
         except asyncio.CancelledError:
             if mine in self._asked:
                 self._asked.remove(mine)
-                self._busy += 1
             raise
 
     async def side_by_side(self, *works: Coroutine[Any, Any, Any]) -> list[Any]:
         """What these come to, done beside each other: what they ask goes as one statement as soon as each of them has asked
-        or is done. When one fails, that is raised when all have come to their end."""
-        failed: list[BaseException] = []
-        self._busy += len(works) - 1
-        others = [asyncio.ensure_future(self._beside(work, failed)) for work in works[1:]]
-        try:
-            mine = await self._beside(works[0], failed)
-            done = [mine, *[await other for other in others]]
-        except asyncio.CancelledError:
-            for other in others:
-                other.cancel()
-            await asyncio.gather(*others, return_exceptions=True)
-            raise
-        finally:
-            self._busy += 1
-        if failed:
-            raise failed[0]
-        return done
+        or is done. When one fails, that is raised when all have come to their end.
 
-    async def _beside(self, work: Coroutine[Any, Any, Any], failed: list[BaseException]) -> Any:
+        They take turns in the task that waits for them; a task of its own for each would cost more than most ask. So what
+        counts on its task (a timeout, a call over HTTP) is awaited in one of its own."""
+        task = asyncio.current_task()
+        outermost = self._driver is not task
+        if outermost:
+            before, self._driver = self._driver, task
+        steps = [Step(work) for work in works]
         try:
-            return await work
-        except asyncio.CancelledError:
-            raise
-        except BaseException as error:
-            failed.append(error)
-            return None
+            while left := [step for step in steps if step.goes_on()]:
+                elsewhere = [step.waits for step in left if not step.asks(self._asked)]
+                if elsewhere:
+                    await asyncio.wait(elsewhere, return_when=asyncio.FIRST_COMPLETED)
+                elif outermost:
+                    asked, self._asked = self._asked, []
+                    await self._answer(asked)
+                else:
+                    await left[0].waits
         finally:
-            self._busy -= 1
-            if self._asked and not self._busy:
-                await self._answer()
+            for step in steps:
+                step.end()
+            if outermost:
+                self._driver = before
+        for step in steps:
+            if step.failed is not None:
+                raise step.failed
+        return [step.result for step in steps]
 
-    async def _answer(self) -> None:
-        asked, self._asked = self._asked, []
+    async def _answer(self, asked: Sequence[Question]) -> None:
         try:
             async with self._turn:
                 if any(write.table in question.tables for write in self._kept for question in asked):
@@ -156,8 +198,6 @@ class Line:
             for question, rows in zip(asked, answers, strict=True):
                 if not question.answer.done():
                     question.answer.set_result(rows)
-        finally:
-            self._busy += len(asked)
 
     # ── later ──
 
