@@ -4,14 +4,17 @@ from __future__ import annotations
 
 import asyncio
 from datetime import UTC, datetime
+from decimal import Decimal
 from typing import Any
 
 import pytest
 
 from entrepot.kernel.counters import Counters
 from entrepot.kernel.line import Line
+from entrepot.modules.inventory.contract import Available, Inventory, Take, Want
 from entrepot.modules.orders.commands.selling import BUSY
-from tests.journeys.shop import product, sale, trial
+from entrepot.pure.ids import new_id
+from tests.journeys.shop import on_hand, product, sale, trial
 
 BOOKS = "accounting.keep_books"
 
@@ -130,6 +133,44 @@ async def test_who_sells_alone_takes_no_number_beside_the_sale(house_world, monk
     assert sum(beside) == 13
     numbers = sorted(int(order["number"].rsplit("-", 1)[1]) for order in await shop.get("/orders"))
     assert numbers == list(range(1, 17))
+
+
+async def test_who_sells_alone_waits_four_times(house_world, sent):
+    """Its goods are locked with what else is asked; where the sale names a product by its id, they are a fifth."""
+    shop = await house_world.tenant()
+    made = await product(shop, "TEA", "10.00", stock="50", cost="4.00")
+    await shop.post("/orders/pos", sale(("TEA", "1")), status=201)
+    sent.clear()
+    await shop.post("/orders/pos", sale(("TEA", "1")), status=201)
+    assert [text.split()[0] for text in sent] == ["BEGIN;", "WITH", "WITH", "COMMIT"]
+    sent.clear()
+    variant = (await shop.get(f"/products/{made['id']}"))["variants"][0]["id"]
+    sent.clear()
+    await shop.post(
+        "/orders/pos",
+        {"lines": [{"variant_id": variant, "quantity": "1"}], "payments": [{"method": "card"}]},
+        status=201,
+    )
+    assert [text.split()[0] for text in sent] == ["BEGIN;", "SELECT", "SELECT", "WITH", "COMMIT"]
+    assert await on_hand(shop, "TEA") == 47
+
+
+async def test_what_was_held_serves_one_taking(house_world, sent):
+    """The next one in the same unit reads what the first has left."""
+    shop = await house_world.tenant()
+    await product(shop, "TEA", "10.00", stock="5", cost="4.00")
+    async with house_world.unit(shop.tenant, "inventory") as ctx:
+        warehouse = await ctx.value("SELECT id FROM inventory.warehouse")
+        inventory = ctx.of(Inventory)
+        await inventory.hold(warehouse, ["TEA", "NONE"])
+        sent.clear()
+        for quantity, missing in (("3", []), ("3", [Available("TEA", Decimal(2), Decimal(2), Decimal(0))])):
+            reference = new_id()
+            take = Take(reference, [Want("TEA", Decimal(quantity))], first=True)
+            taken = await inventory.deduct_many(reference, warehouse, [take])
+            assert [one.missing for one in taken] == [missing]
+        assert [text.split()[0] for text in sent] == ["WITH", "SELECT"]
+    assert await on_hand(shop, "TEA") == 2
 
 
 async def test_a_closed_period_stops_the_booking_and_not_the_sale(house_world):

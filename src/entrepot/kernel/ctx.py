@@ -68,6 +68,7 @@ class Ctx:
         "connection",
         "database",
         "entity_id",
+        "held",
         "house",
         "locale",
         "numbered",
@@ -110,6 +111,7 @@ class Ctx:
         self._far: list[tuple[type[Facade], str, UUID]] = []
         self.changed: set[UUID] = set()
         self.at_once = False  # what is handled now was told by this very unit: nobody can have handled it before
+        self.held: dict[Any, Any] = {}  # what was locked ahead of who needs it, and read with its locks
         self.numbered: set[Any] = set()  # the series it took numbers of, which are wrong when it is rolled back
         self._memory = Memory() if preview else house.memory
 

@@ -65,6 +65,12 @@ class Inventory(Facade, name="inventory"):
         """The warehouse a business entity sells from unless told otherwise."""
         raise AssertionError
 
+    @ask
+    async def hold(self, warehouse_id: UUID, skus: list[str]) -> None:
+        """Lock what is there of these for a taking that follows in the same unit, which then need not wait to do so. Told
+        from another service it holds nothing beyond its answer."""
+        raise AssertionError
+
     @tell(undo="put_back")
     async def deduct(self, reference: UUID, warehouse_id: UUID, wants: list[Want]) -> list[Cost]:
         """Take goods out for good, all or nothing; telling twice takes once. Refuses with Conflict(available=...)."""

@@ -24,6 +24,7 @@ module = Module(
             Inventory,
             queries.available,
             queries.default_warehouse,
+            taking.hold,
             taking.deduct,
             taking.deduct_many,
             taking.put_back,

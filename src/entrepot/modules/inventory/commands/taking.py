@@ -33,6 +33,11 @@ async def take_stock(ctx: Ctx, reference: UUID, lines: list[Want], warehouse_id:
     return costs
 
 
+async def hold(ctx: Ctx, warehouse_id: UUID, skus: list[str]) -> None:
+    wanted = sorted(set(skus))
+    ctx.held["levels", warehouse_id] = wanted, await _locked(ctx, warehouse_id, wanted)
+
+
 async def deduct(ctx: Ctx, reference: UUID, warehouse_id: UUID, wants: list[Want]) -> list[Cost]:
     taken = (await deduct_many(ctx, reference, warehouse_id, [Take(reference, wants)]))[0]
     if taken.missing:
@@ -105,13 +110,21 @@ async def _taken_already(ctx: Ctx, references: list[UUID]) -> dict[UUID, Taken]:
 async def _hold_levels(
     ctx: Ctx, warehouse_id: UUID, takes: Sequence[Take]
 ) -> tuple[dict[str, rules.Level], dict[str, Decimal | None]]:
-    """Lock the levels that these takes touch, in the order of their SKU so that no two units wait for each other."""
+    """Lock the levels that these takes touch, unless they were locked ahead (`hold`)."""
     skus = sorted({want.sku for take in takes for want in take.wants})
     if any(take.forced for take in takes):
         await ctx.run(_MAKE_LEVELS, warehouse_id, skus, [new_id() for _ in skus], ctx.now)
-    rows = await ctx.ask(_HOLD, warehouse_id, skus, tables=("inventory.stock_level",))
+    # What was held serves once: from then on this unit has written some of it.
+    held, rows = ctx.held.pop(("levels", warehouse_id), ([], []))
+    if not set(skus) <= set(held):
+        rows = await _locked(ctx, warehouse_id, skus)
     levels = {sku: rules.Level(sku, *level) for sku, *level, _ in rows}
     return levels, {sku: low_at for sku, *_, low_at in rows}
+
+
+async def _locked(ctx: Ctx, warehouse_id: UUID, skus: list[str]) -> list[Any]:
+    """The levels, locked in the order of their SKU so that no two units wait for each other."""
+    return await ctx.ask(_HOLD, warehouse_id, skus, tables=("inventory.stock_level",))
 
 
 async def _write_out(

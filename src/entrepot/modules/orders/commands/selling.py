@@ -86,7 +86,11 @@ async def sell_together(ctx: Ctx, asked: Sequence[Asked[PosSale]], fresh: Fresh)
         except Refusal as refusal:
             answers[at] = refusal
     these = list(sales.values())
-    known, shop, left = await ctx.side_by_side(_known(ctx, these), _shop(ctx, these), fresh())
+    way = _way(ctx, len(asked))
+    works = [_known(ctx, these), _shop(ctx, these), fresh()]
+    if way is Way.BY_ITSELF:
+        works += [_hold_goods(ctx, one) for one in these]
+    known, shop, left, *_ = await ctx.side_by_side(*works)
     found: Found | None = (known, shop)
     sales = {at: sales[at] for at in left if at in sales}
     while sales:
@@ -95,7 +99,7 @@ async def sell_together(ctx: Ctx, asked: Sequence[Asked[PosSale]], fresh: Fresh)
         now = sorted(first.values())
         these = [sales[at] for at in now]
         await ctx.act_for({sales[at].id: asked[at].origin for at in now})
-        outcomes = await ring_up(ctx, these, _way(ctx, len(asked)), show=True, found=found, guarded=True)
+        outcomes = await ring_up(ctx, these, way, show=True, found=found, guarded=True)
         for at, outcome in zip(now, outcomes, strict=True):
             answers[at] = outcome.refusal or extended(
                 SoldOrder, outcome.shown or await get_order(ctx, outcome.order_id)
@@ -252,10 +256,14 @@ async def _shop(ctx: Ctx, sales: Sequence[Sale]) -> Shop:
         entity.currency,
         entity.country,
         await ctx.house.settings.value(ctx, "orders.pos_prices_include_tax"),
-        await ctx.recall(("warehouse", ctx.entity_id), lambda: ctx.of(Inventory).default_warehouse(ctx.entity_id)),
+        await _warehouse(ctx),
         rules.Cards.of(cards),
         rates,
     )
+
+
+async def _warehouse(ctx: Ctx) -> UUID:
+    return await ctx.recall(("warehouse", ctx.entity_id), lambda: ctx.of(Inventory).default_warehouse(ctx.entity_id))
 
 
 async def _rates(ctx: Ctx, country: str, day: date) -> dict[str, RateCard]:
@@ -304,6 +312,13 @@ async def _take_goods(ctx: Ctx, rung: Sequence[Rung], *, alone: bool = False) ->
             for outcome in await ctx.of(Inventory).deduct_many(takes[0].reference, warehouse_id, takes):
                 taken[outcome.reference] = outcome
     return taken
+
+
+async def _hold_goods(ctx: Ctx, sale: Sale) -> None:
+    """Lock the goods before their prices are known: nobody else sells here, and one round trip fewer is waited for."""
+    if all(line.variant_id is None for line in sale.pos.lines):
+        skus = [line.sku for line in sale.pos.lines if line.sku is not None]
+        await ctx.of(Inventory).hold(sale.pos.warehouse_id or await _warehouse(ctx), skus)
 
 
 def _sold_out(one: Rung, missing: Sequence[Any]) -> Conflict:
