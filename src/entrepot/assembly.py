@@ -107,6 +107,19 @@ async def build(
     told: Callable[[str], None] = lambda _: None,
 ) -> tuple[House, Web]:
     """One process with every module, or the one service of the topology that the configuration names."""
+    house = await build_house(config, bootstrap_url, clock=clock, works=works, told=told)
+    return house, web_of(house)
+
+
+async def build_house(
+    config: Config,
+    bootstrap_url: str,
+    *,
+    clock: Callable[[], datetime] = utc_now,
+    works: bool = True,
+    told: Callable[[str], None] = lambda _: None,
+) -> House:
+    """What `build` builds, for who answers no requests."""
     logs.configure(config)
     everything = module_names()
     far: dict[str, Send] = {}
@@ -136,7 +149,7 @@ async def build(
     )
     if plan is not None:
         carry(house, plan, config)
-    return house, web_of(house)
+    return house
 
 
 def carry(house: House, plan: Plan, config: Config) -> None:

@@ -66,7 +66,7 @@ def bootstrap(config: Config, *, share: bool = True) -> postgres.Postgres:
 @asynccontextmanager
 async def opened(config: Config, url: str, *, works: bool = False) -> AsyncIterator[House]:
     """A house for one command: it answers no requests and, unless asked, works off no events."""
-    house, _ = await assembly.build(config, url, works=works)
+    house = await assembly.build_house(config, url, works=works)
     await house.start()
     settle_down()
     try:

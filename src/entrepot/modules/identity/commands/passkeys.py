@@ -5,21 +5,6 @@ from __future__ import annotations
 from uuid import UUID
 
 import msgspec
-from webauthn import (
-    generate_authentication_options,
-    generate_registration_options,
-    options_to_json,
-    verify_authentication_response,
-    verify_registration_response,
-)
-from webauthn.helpers import base64url_to_bytes, bytes_to_base64url
-from webauthn.helpers.exceptions import WebAuthnException
-from webauthn.helpers.structs import (
-    AuthenticatorSelectionCriteria,
-    PublicKeyCredentialDescriptor,
-    ResidentKeyRequirement,
-    UserVerificationRequirement,
-)
 
 from entrepot.kernel.access import Opened, PasskeyShown
 from entrepot.kernel.ctx import SYSTEM, Ctx
@@ -52,40 +37,28 @@ async def passkeys(ctx: Ctx) -> list[PasskeyShown]:
 
 
 async def passkey_offer(ctx: Ctx, site: str) -> str:
+    from entrepot.modules.identity.commands import authenticators
+
     person = await ctx.one(view(Person, User).where(User.id == ctx.actor.id))
     held = await ctx.connection.fetch("SELECT credential FROM identity.passkey WHERE user_id = $1", person.id)
-    options = generate_registration_options(
-        rp_id=site,
-        rp_name=ISSUER,
-        user_id=person.id.bytes,
-        user_name=person.email,
-        user_display_name=person.name,
-        exclude_credentials=[PublicKeyCredentialDescriptor(base64url_to_bytes(row["credential"])) for row in held],
-        authenticator_selection=AuthenticatorSelectionCriteria(
-            resident_key=ResidentKeyRequirement.REQUIRED, user_verification=UserVerificationRequirement.REQUIRED
-        ),
-    )
-    return options_to_json(options)
+    credentials = [row["credential"] for row in held]
+    return authenticators.registration(site, ISSUER, person.id.bytes, person.email, person.name, credentials)
 
 
 async def add_passkey(ctx: Ctx, site: str, origin: str, challenge: str, answer: str, name: str) -> None:
+    from entrepot.modules.identity.commands import authenticators
+
     try:
-        proven = verify_registration_response(
-            credential=answer,
-            expected_challenge=base64url_to_bytes(challenge),
-            expected_rp_id=site,
-            expected_origin=origin,
-            require_user_verification=True,
-        )
-    except (WebAuthnException, ValueError) as error:
+        made = authenticators.made(site, origin, challenge, answer)
+    except ValueError as error:
         raise Invalid.field("answer", "this passkey could not be checked; try again") from error
     await ctx.add(
         Passkey,
         user_id=ctx.actor.id,
         name=name.strip()[:60] or "Passkey",
-        credential=bytes_to_base64url(proven.credential_id),
-        public_key=bytes_to_base64url(proven.credential_public_key),
-        sign_count=proven.sign_count,
+        credential=made.credential,
+        public_key=made.public_key,
+        sign_count=made.sign_count,
     )
     ctx.emit(UserChanged(user_id=ctx.actor.id, fields=["passkeys"]))
 
@@ -98,35 +71,30 @@ async def drop_passkey(ctx: Ctx, passkey_id: UUID) -> None:
 
 
 async def passkey_door(ctx: Ctx, site: str) -> str:
-    options = generate_authentication_options(rp_id=site, user_verification=UserVerificationRequirement.REQUIRED)
-    return options_to_json(options)
+    from entrepot.modules.identity.commands import authenticators
+
+    return authenticators.authentication(site)
 
 
 async def open_by_passkey(ctx: Ctx, site: str, origin: str, challenge: str, answer: str) -> Opened:
     """The key and its owner were both there (user verification), so no code is asked beside it."""
+    from entrepot.modules.identity.commands import authenticators
+
     try:
         credential = str(msgspec.json.decode(answer, type=dict[str, object]).get("id", ""))[:1000]
         async with ctx.everywhere():
             held = await ctx.row(Held, _FIND, credential)
         if held is None:
             raise Unauthenticated("this passkey is not known here")
-        proven = verify_authentication_response(
-            credential=answer,
-            expected_challenge=base64url_to_bytes(challenge),
-            expected_rp_id=site,
-            expected_origin=origin,
-            credential_public_key=base64url_to_bytes(held.public_key),
-            credential_current_sign_count=held.sign_count,
-            require_user_verification=True,
-        )
-    except (WebAuthnException, msgspec.DecodeError, msgspec.ValidationError, ValueError) as error:
+        signed = authenticators.proven(site, origin, challenge, answer, held.public_key, held.sign_count)
+    except (msgspec.DecodeError, msgspec.ValidationError, ValueError) as error:
         raise Unauthenticated("this passkey could not be checked; try again") from error
     if not held.active:
         raise Unauthenticated("this passkey is not known here")
     if held.tenant_status != "active":
         raise Denied("this tenant is suspended")
     async with unit(ctx.house, held.tenant_id, SYSTEM, caller=ctx.caller) as own:
-        await own.change(Passkey, held.id, sign_count=proven.new_sign_count, used_at=own.now)
+        await own.change(Passkey, held.id, sign_count=signed, used_at=own.now)
     token = await open_session(ctx.house, ctx.caller, held.tenant_id, held.user_id, "browser", rules.BROWSER_FOR)
     return Opened(token.access_token, token.expires_in)
 
