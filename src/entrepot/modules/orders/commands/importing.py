@@ -10,6 +10,7 @@ from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Iterat
 from contextlib import asynccontextmanager
 from datetime import UTC, datetime
 from decimal import Decimal
+from itertools import zip_longest
 from pathlib import Path
 from typing import Any, TextIO
 from uuid import UUID
@@ -234,9 +235,11 @@ def _open(file: Path, mapping: Mapping) -> TextIO:
 
 
 def _rows(stream: TextIO, mapping: Mapping) -> Iterator[dict[str, str]]:
-    reader = csv.DictReader(stream, delimiter=mapping.file.delimiter)
-    missing = [name for name in mapping.columns.named() if name not in (reader.fieldnames or [])]
+    reader = csv.reader(stream, delimiter=mapping.file.delimiter)
+    names = next(reader, [])
+    missing = [name for name in mapping.columns.named() if name not in names]
     if missing:
         raise Invalid.field("columns", "the file has no column {column}", column=", ".join(missing))
     for row in reader:
-        yield {name: value or "" for name, value in row.items() if isinstance(value, str) or value is None}
+        if row:
+            yield dict(zip_longest(names, row[: len(names)], fillvalue=""))

@@ -132,11 +132,11 @@ def read_row(mapping: Mapping, cells: dict[str, str]) -> Row:
     when = cells[columns.at] if columns.at else f"{cells[columns.date]} {cells.get(columns.time, '')}"
     at = _moment(when.strip(), mapping.file.at)
     sku = cells[columns.sku].strip() if columns.sku else (_slug(name) if mapping.products.sku_from_name else name)
-    quantity = parse(cells[columns.quantity]) if columns.quantity else mapping.constants.quantity
+    quantity = _number(cells[columns.quantity]) if columns.quantity else mapping.constants.quantity
     if quantity <= 0:
         raise Invalid("a quantity of {quantity} is no sale", quantity=format(quantity, "f"))
     if columns.unit_price:
-        price = parse(cells[columns.unit_price])
+        price = _number(cells[columns.unit_price])
     else:
         found = mapping.prices.get(name, mapping.prices.get("*"))
         if found is None:
@@ -145,6 +145,10 @@ def read_row(mapping: Mapping, cells: dict[str, str]) -> Row:
     if price < 0:
         raise Invalid("a price of {price} is no sale", price=format(price, "f"))
     return Row(document, at, sku, name, quantity, price)
+
+
+# Quantities and prices are few, however many rows there are.
+_number = lru_cache(maxsize=10_000)(parse)
 
 
 @lru_cache(maxsize=1000)
