@@ -364,10 +364,11 @@ FROM accounting.journal_line l JOIN accounting.journal_entry e ON e.id = l.entry
 WHERE l.account_id = $1 AND l.date BETWEEN $2 AND $3 AND ($4::uuid IS NULL OR l.entity_id = $4)
 ORDER BY l.date, l.id LIMIT 10000
 """
+# The names are looked up for what was summed: in a join of two lists the sums would be made once for each account.
 _BALANCED = """
 SELECT a.code, a.name, greatest(s.balance, 0), greatest(-s.balance, 0) FROM (
     SELECT account_id, sum(debit) - sum(credit) AS balance FROM {moved} GROUP BY account_id
-) s JOIN accounting.account a ON a.id = s.account_id
+) s, LATERAL (SELECT code, name FROM accounting.account WHERE id = s.account_id LIMIT 1) a
 WHERE s.balance <> 0 ORDER BY a.code
 """
 # Each has its own text: one for all would be planned anew every time, because the plan for any parameters reads lines.
