@@ -13,6 +13,8 @@ import asyncpg
 from bench.shop import Shop
 from bench.system import System
 
+EFFECTS = 2  # journal entries of a sale: what came in, and what the goods had cost
+
 
 class Wrong(AssertionError):
     """The product was fast, and wrong."""
@@ -42,6 +44,13 @@ async def until_booked(connection: asyncpg.Connection, wanted: int, *, patience:
         if now > deadline:
             raise Wrong(f"only {found} of {wanted} journal entries after {patience:.0f} s: {await _lost(connection)}")
         await asyncio.sleep(0.003)
+
+
+async def booked_later(connection: asyncpg.Connection, shops: list[Shop]) -> float:
+    """The share of the sales whose entries were not written by the very transaction of the sale: those had their last effect
+    at some time after the answer, and all others before it."""
+    tenants = [shop.tenant for shop in shops]
+    return float(await connection.fetchval(_LATER, tenants, EFFECTS))
 
 
 async def _lost(connection: asyncpg.Connection) -> list[str]:
@@ -123,6 +132,12 @@ WHERE name LIKE 'accounting.%'
 # Order numbers may have gaps but none can be there that was not given; entry numbers have none.
 # A sale has one entry that says what came in and one that says what the goods had cost; its payments are worth its
 # total, the entry moves that total, and what left the stock is what its lines say.
+_LATER = """
+SELECT coalesce(avg((e.together < $2)::int), 0)::float8 FROM orders.sales_order o, LATERAL (
+    SELECT count(*) AS together FROM accounting.journal_entry e
+    WHERE e.tenant_id = o.tenant_id AND e.reference_id = o.id AND e.xmin = o.xmin) e
+WHERE o.tenant_id = ANY($1::uuid[])
+"""
 _COUNTS = """
 WITH o AS MATERIALIZED (
     SELECT tenant_id, id, entity_id, number, total FROM orders.sales_order WHERE tenant_id = ANY($1::uuid[])

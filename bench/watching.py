@@ -11,10 +11,10 @@ from dataclasses import asdict
 
 import asyncpg
 
+from bench.checks import EFFECTS
 from bench.load import MARK, Client, Outcome, Plan, templates
 from bench.shop import Shop
 
-EFFECTS = 2  # journal entries of a sale: what came in, and what the goods had cost
 _FOUND = "SELECT count(*) FROM accounting.journal_entry WHERE tenant_id = $1 AND reference_id = $2"
 
 

@@ -110,6 +110,11 @@ async def test_a_few_dozen_sales_are_sold_timed_and_proven():
         assert rate.failed == 0
         assert min(rate.per_s, rate.mean_ms, rate.wal) > 0
         connection = await system.connect()
+        assert await checks.booked_later(connection, shops) == 0
+        # A row that another transaction wrote once more looks like one that was booked later.
+        touched = "UPDATE orders.sales_order SET number = number WHERE id = (SELECT id FROM orders.sales_order LIMIT 1)"
+        await connection.execute(touched)
+        assert await checks.booked_later(connection, shops) == pytest.approx(1 / sold)
         await connection.execute("UPDATE inventory.stock_level SET on_hand = on_hand - 1 WHERE sku = 'SKU-0001'")
         await connection.execute(
             "UPDATE payments.payment SET amount = amount + 1 WHERE id = (SELECT id FROM payments.payment LIMIT 1)"
