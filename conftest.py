@@ -14,15 +14,15 @@ __all__ = ["ctx", "house_world", "sent", "server", "tenant", "world"]
 
 @pytest.fixture
 def sent(monkeypatch: pytest.MonkeyPatch) -> list[str]:
-    """What a unit sends to the database, statement by statement; a bell that still rings for the last one is not it."""
+    """What units send to the database, statement by statement; neither a bell that still rings nor a reading that ends."""
     texts: list[str] = []
     for name in ("execute", "fetch", "fetchrow", "fetchval"):
         original = getattr(asyncpg.Connection, name)
 
         async def noted(self: Any, sql: str, *arguments: Any, _original: Any = original, **named: Any) -> Any:
             task = asyncio.current_task()
-            if task is None or not task.get_name().startswith(("bell-", "watch-", "relay-")):
-                texts.append(" ".join(sql.split())[:40])
+            if task is None or not task.get_name().startswith(("bell-", "watch-", "relay-", "database-")):
+                texts.append(" ".join(sql.split()))
             return await _original(self, sql, *arguments, **named)
 
         monkeypatch.setattr(asyncpg.Connection, name, noted)

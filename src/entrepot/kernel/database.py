@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import time
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -11,6 +12,7 @@ from weakref import WeakKeyDictionary
 
 import asyncpg
 import msgspec
+import structlog
 
 Connection = Any  # asyncpg.Connection or its pool proxy; asyncpg ships no types
 # The server is gone, or refuses, or died while the driver was in the middle of something.
@@ -18,6 +20,7 @@ TROUBLE = (TimeoutError, OSError, asyncpg.PostgresError, asyncpg.InterfaceError,
 
 _JSONB = b"\x01"
 FIRST_PLANS = 1.0  # seconds that the first plans of a connection are kept
+logger = structlog.get_logger("entrepot.database")
 _encode = msgspec.json.Encoder(decimal_format="string").encode
 _decode = msgspec.json.Decoder().decode
 
@@ -30,6 +33,7 @@ class Database:
         self.name = name
         self.size = size
         self._pool: Any = None
+        self._ending: set[asyncio.Task[None]] = set()
         self._planned: WeakKeyDictionary[Connection, tuple[float, float]] = WeakKeyDictionary()
 
     async def open(self) -> None:
@@ -51,15 +55,24 @@ class Database:
             await pool.close()
 
     @asynccontextmanager
-    async def connection(self) -> AsyncIterator[Connection]:
-        """A connection outside any transaction."""
-        async with self._pool.acquire() as connection:
-            try:
-                yield connection
-            except asyncpg.InternalClientError:
-                # The server died while the driver was in the middle of something; this line is of no use any more.
-                connection.terminate()
-                raise
+    async def connection(self, *, last: str = "") -> AsyncIterator[Connection]:
+        """A connection outside any transaction. Where all went well, the `last` statement is sent by itself, while who had
+        the connection goes on."""
+        pool = self._pool  # `close` waits for what is still out of it
+        connection = await pool.acquire()
+        try:
+            yield connection
+        except BaseException as error:
+            # Where the server died while the driver was in the middle of something, this line is of no use any more.
+            give_up(connection, error)
+            await pool.release(connection)
+            raise
+        if last:
+            ending = asyncio.create_task(_end(pool, connection, last), name="database-end")
+            self._ending.add(ending)
+            ending.add_done_callback(self._ending.discard)
+        else:
+            await pool.release(connection)
 
     async def dedicated(self) -> Connection:
         """A connection of one's own, for LISTEN; the caller closes it."""
@@ -109,6 +122,17 @@ def give_up(connection: Connection | None, error: BaseException) -> None:
     """End a line on which the driver lost its way: it is of no use any more, and says so only when it is closed."""
     if connection is not None and isinstance(error, asyncpg.InternalClientError):
         connection.terminate()
+
+
+async def _end(pool: Any, connection: Connection, last: str) -> None:
+    try:
+        await connection.execute(last)
+    except TROUBLE as error:
+        # What was read was read; the next who needs the server will hear of it.
+        logger.info("database.lost", error=repr(error))
+        give_up(connection, error)
+    finally:
+        await pool.release(connection)
 
 
 async def _prepare(connection: Connection) -> None:

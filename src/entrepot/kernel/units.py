@@ -45,7 +45,8 @@ async def unit(
     The database is the tenant's; only the directory of tenants names another. What is `hot` runs the same few statements
     all day, each found by a key whatever the key is: planning them anew for each would cost as much as running them."""
     database = database or house.databases.of(tenant_id)
-    async with database.connection() as connection:
+    # Who has read what they wanted need not wait for the end of their transaction.
+    async with database.connection(last="COMMIT" if read_only and not preview else "") as connection:
         ctx = Ctx(
             house,
             database,
@@ -74,7 +75,7 @@ async def unit(
             if preview:
                 await ctx.connection.settle()
                 await connection.execute("ROLLBACK")
-            else:
+            elif not read_only:
                 await house.log.write(ctx)
                 await _commit(ctx.connection)
         except Again:
