@@ -8,6 +8,7 @@ from datetime import date, timedelta
 import asyncpg
 import pytest
 
+from entrepot.modules.accounting.queries import balances_equal_recount
 from entrepot.pure.ids import new_id
 from tests.journeys.test_books import ENTRY, counts, posted
 
@@ -90,6 +91,22 @@ async def test_lines_are_of_an_entry_and_of_accounts_that_stay(house_world):
     async with shop.world.unit(shop.tenant, "accounting") as ctx:
         await ctx.run("UPDATE accounting.account SET id = id, name = 'Costs' WHERE code = '6000'")
     assert await counts(shop) == before
+
+
+async def test_lines_that_nothing_checked_are_found(house_world):
+    """A restore or a repair by hand may load rows with triggers switched off."""
+    shop = await house_world.tenant()
+    await posted(shop)
+    astray = "UPDATE accounting.journal_line SET {} = $2 WHERE tenant_id = $1 AND position = $3 RETURNING id"
+    owner = await asyncpg.connect(shop.world.owner("accounting"))
+    try:
+        await owner.execute("SET session_replication_role = replica")
+        for column, what, position in (("account_id", "account", 1), ("entry_id", "posted entry", 2)):
+            line = await owner.fetchval(astray.format(column), shop.tenant, new_id(), position)
+            async with shop.world.unit(shop.tenant, "accounting") as ctx:
+                assert f"line {line} has no {what}" in await balances_equal_recount(ctx)
+    finally:
+        await owner.close()
 
 
 @pytest.mark.covers("ACC-048")

@@ -334,6 +334,7 @@ class Ctx:
             if not self.connection.is_closed():
                 await self.connection.execute("ROLLBACK TO SAVEPOINT attempt; RELEASE SAVEPOINT attempt")
             del self.pending[pending:]
+            self.held.clear()  # what was locked since the savepoint is not any more
             self._spoiled = spoiled
             await self.give_back(far)
             raise

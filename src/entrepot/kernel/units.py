@@ -75,9 +75,9 @@ async def unit(
             if preview:
                 await ctx.connection.settle()
                 await connection.execute("ROLLBACK")
-            elif not read_only:
+            else:
                 await house.log.write(ctx)
-                await _commit(ctx.connection)
+                await (ctx.connection.settle() if read_only else _commit(ctx.connection))
         except Again:
             # What was taken elsewhere was taken under the same reference as the winner's: it is theirs now.
             await roll_back(connection)

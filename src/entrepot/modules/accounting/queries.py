@@ -235,12 +235,15 @@ async def trial_balance(ctx: Ctx, as_of: date | None = None, entity: UUID | None
 
 
 async def balances_equal_recount(ctx: Ctx) -> list[str]:
-    """Every kept balance that differs from a recount of its lines, and every entry that does not balance; there must
-    never be one."""
+    """Every kept balance that differs from a recount of its lines, every entry that does not balance, and every line whose
+    entry or account is not there; there must never be one."""
     wrong = await ctx.connection.fetch(_DIFFERENCES)
     unbalanced = await ctx.connection.fetch(_UNBALANCED)
-    return [f"balance {row['year']}-{row['month']:02d} of account {row['account_id']}" for row in wrong] + [
-        f"entry {row['entry_id']} does not balance" for row in unbalanced
+    astray = await ctx.connection.fetch(_ASTRAY)
+    return [
+        *(f"balance {row['year']}-{row['month']:02d} of account {row['account_id']}" for row in wrong),
+        *(f"entry {row['entry_id']} does not balance" for row in unbalanced),
+        *(f"line {row['id']} has no {row['what']}" for row in astray),
     ]
 
 
@@ -394,4 +397,10 @@ WHERE coalesce(b.debit, 0) <> coalesce(l.debit, 0) OR coalesce(b.credit, 0) <> c
 """
 _UNBALANCED = """
 SELECT entry_id FROM accounting.journal_line GROUP BY entry_id HAVING sum(debit) <> sum(credit) LIMIT 100
+"""
+_ASTRAY = """
+SELECT l.id, CASE WHEN e.id IS NULL THEN 'posted entry' ELSE 'account' END AS what FROM accounting.journal_line l
+LEFT JOIN accounting.journal_entry e ON e.id = l.entry_id AND e.status <> 'draft'
+LEFT JOIN accounting.account a ON a.id = l.account_id
+WHERE e.id IS NULL OR a.id IS NULL ORDER BY l.id LIMIT 100
 """
