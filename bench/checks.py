@@ -128,16 +128,16 @@ _STATES = """
 SELECT name, done::text, fence_seq, fence_xid, since, handled, updated_at FROM kernel.subscription
 WHERE name LIKE 'accounting.%'
 """
-
-# Order numbers may have gaps but none can be there that was not given; entry numbers have none.
-# A sale has one entry that says what came in and one that says what the goods had cost; its payments are worth its
-# total, the entry moves that total, and what left the stock is what its lines say.
 _LATER = """
 SELECT coalesce(avg((e.together < $2)::int), 0)::float8 FROM orders.sales_order o, LATERAL (
     SELECT count(*) AS together FROM accounting.journal_entry e
     WHERE e.tenant_id = o.tenant_id AND e.reference_id = o.id AND e.xmin = o.xmin) e
 WHERE o.tenant_id = ANY($1::uuid[])
 """
+
+# Order numbers may have gaps but none can be there that was not given; entry numbers have none.
+# A sale has one entry that says what came in and one that says what the goods had cost; its payments are worth its
+# total, the entry moves that total, and what left the stock is what its lines say.
 _COUNTS = """
 WITH o AS MATERIALIZED (
     SELECT tenant_id, id, entity_id, number, total FROM orders.sales_order WHERE tenant_id = ANY($1::uuid[])

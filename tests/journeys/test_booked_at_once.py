@@ -143,7 +143,6 @@ async def test_who_sells_alone_waits_four_times(house_world, sent):
     sent.clear()
     await shop.post("/orders/pos", sale(("TEA", "1")), status=201)
     assert [text.split()[0] for text in sent] == ["BEGIN;", "WITH", "WITH", "COMMIT"]
-    sent.clear()
     variant = (await shop.get(f"/products/{made['id']}"))["variants"][0]["id"]
     sent.clear()
     await shop.post(
@@ -153,6 +152,18 @@ async def test_who_sells_alone_waits_four_times(house_world, sent):
     )
     assert [text.split()[0] for text in sent] == ["BEGIN;", "SELECT", "SELECT", "WITH", "COMMIT"]
     assert await on_hand(shop, "TEA") == 47
+
+
+async def test_goods_can_be_held_from_another_service_too(world):
+    """Which locks them no longer than the answer takes, and changes nothing."""
+    shop = await world.tenant()
+    await product(shop, "TEA", "10.00", stock="5", cost="4.00")
+    async with world.unit(shop.tenant, "inventory") as ctx:
+        warehouse = await ctx.value("SELECT id FROM inventory.warehouse")
+    async with world.unit(shop.tenant, "orders") as ctx:
+        await ctx.of(Inventory).hold(warehouse, ["TEA", "NONE"])
+    await shop.post("/orders/pos", sale(("TEA", "2")), status=201)
+    assert await on_hand(shop, "TEA") == 3
 
 
 async def test_what_was_held_serves_one_taking(house_world, sent):

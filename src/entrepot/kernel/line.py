@@ -134,7 +134,7 @@ class Line:
         """The rows of a statement that looks only at these tables (`schema.name`) and leaves nothing in the audit trail;
         columns by position. It overtakes what was kept back for others, and waits for those who ask beside it."""
         mine = Question(sql, arguments, tables, asyncio.get_running_loop().create_future())
-        if self._driver is None or self._driver is not asyncio.current_task():
+        if self._driver is not asyncio.current_task():
             await self._answer([mine])
             return await mine.answer
         self._asked.append(mine)

@@ -65,7 +65,7 @@ class Inventory(Facade, name="inventory"):
         """The warehouse a business entity sells from unless told otherwise."""
         raise AssertionError
 
-    @ask
+    @tell()
     async def hold(self, warehouse_id: UUID, skus: list[str]) -> None:
         """Lock what is there of these for a taking that follows in the same unit, which then need not wait to do so. Told
         from another service it holds nothing beyond its answer."""

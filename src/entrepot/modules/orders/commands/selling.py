@@ -23,7 +23,7 @@ from entrepot.modules.identity.contract import Identity
 from entrepot.modules.inventory.contract import Inventory, Take, Taken, Want
 from entrepot.modules.orders.commands.receipts import print_receipt
 from entrepot.modules.orders.commands.recording import PosSale, Rung, Sale, completed, line_rows, order_row, shown
-from entrepot.modules.orders.queries.orders import OrderShown, get_order
+from entrepot.modules.orders.queries.orders import OrderShown, get_order, selling_from
 from entrepot.modules.orders.rules import selling as rules
 from entrepot.modules.orders.rules.selling import OrderState
 from entrepot.modules.orders.tables import Order, OrderLine
@@ -256,14 +256,10 @@ async def _shop(ctx: Ctx, sales: Sequence[Sale]) -> Shop:
         entity.currency,
         entity.country,
         await ctx.house.settings.value(ctx, "orders.pos_prices_include_tax"),
-        await _warehouse(ctx),
+        await selling_from(ctx),
         rules.Cards.of(cards),
         rates,
     )
-
-
-async def _warehouse(ctx: Ctx) -> UUID:
-    return await ctx.recall(("warehouse", ctx.entity_id), lambda: ctx.of(Inventory).default_warehouse(ctx.entity_id))
 
 
 async def _rates(ctx: Ctx, country: str, day: date) -> dict[str, RateCard]:
@@ -318,7 +314,7 @@ async def _hold_goods(ctx: Ctx, sale: Sale) -> None:
     """Lock the goods before their prices are known: nobody else sells here, and one round trip fewer is waited for."""
     if all(line.variant_id is None for line in sale.pos.lines):
         skus = [line.sku for line in sale.pos.lines if line.sku is not None]
-        await ctx.of(Inventory).hold(sale.pos.warehouse_id or await _warehouse(ctx), skus)
+        await ctx.of(Inventory).hold(sale.pos.warehouse_id or await selling_from(ctx), skus)
 
 
 def _sold_out(one: Rung, missing: Sequence[Any]) -> Conflict:

@@ -294,6 +294,11 @@ async def unpaid(ctx: Ctx, order_id: UUID | None) -> list[Obstacle]:
 # ── offered ──
 
 
+async def selling_from(ctx: Ctx) -> UUID:
+    """The warehouse that the till of this business entity sells from unless a sale says otherwise."""
+    return await ctx.recall(("warehouse", ctx.entity_id), lambda: ctx.of(Inventory).default_warehouse(ctx.entity_id))
+
+
 @command(needs="pos.sell")
 async def get_pos_catalogue(ctx: Ctx) -> PosCatalogue:
     """What the till of this business entity sells: prices, tax rates and stock now. What has no tax rate today cannot
@@ -302,9 +307,7 @@ async def get_pos_catalogue(ctx: Ctx) -> PosCatalogue:
     today = ctx.now.astimezone(await ctx.house.settings.zone(ctx)).date()
     country = entity.country
     rates = await ctx.recall(("rates", country, today), lambda: ctx.of(Tax).rates(country, today))
-    warehouse_id = await ctx.recall(
-        ("warehouse", ctx.entity_id), lambda: ctx.of(Inventory).default_warehouse(ctx.entity_id)
-    )
+    warehouse_id = await selling_from(ctx)
     shelf = await ctx.of(Catalog).shelf()
     counted = [card.sku for card in shelf if card.kind == ProductKind.stocked]
     stock = {a.sku: a.available for a in await ctx.of(Inventory).available(warehouse_id, counted)}
