@@ -362,11 +362,6 @@ async def _token(house: House, tenant: str | None) -> str:
     return await token_for(house, await tenant_of(house, tenant), None)
 
 
-def main() -> None:
-    """The entry point."""
-    app()
-
-
 def _show(rows: Any, format: Shape) -> None:
     found = msgspec.to_builtins(rows, builtin_types=(date, UUID))
     if format is Shape.json:

@@ -108,6 +108,7 @@ def settle_down() -> None:
     gc.collect()
     gc.freeze()
     gc.set_threshold(20_000, 20, 20)
+    gc.enable()
 
 
 def guarded(function: Callable[..., T]) -> Callable[..., T]:

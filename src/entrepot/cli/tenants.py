@@ -10,7 +10,7 @@ from entrepot.kernel.house import House
 from entrepot.kernel.units import unit
 from entrepot.modules.identity.commands import people, tenancy
 from entrepot.modules.identity.queries import default_entity
-from entrepot.modules.identity.rules import check_code
+from entrepot.modules.identity.rules.access import check_code
 from entrepot.pure.ids import new_id
 
 

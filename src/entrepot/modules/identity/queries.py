@@ -13,8 +13,8 @@ from entrepot.kernel.commands import command
 from entrepot.kernel.ctx import Actor, Ctx
 from entrepot.kernel.db import view
 from entrepot.kernel.lists import Listing
-from entrepot.modules.identity import rules
 from entrepot.modules.identity.contract import Cashier, EntityCard
+from entrepot.modules.identity.rules import access as rules
 from entrepot.modules.identity.tables import ApiKey, BusinessEntity, Role, User
 from entrepot.pure.errors import NotFound, Unauthenticated
 

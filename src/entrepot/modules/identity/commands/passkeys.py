@@ -10,10 +10,10 @@ from entrepot.kernel.access import Opened, PasskeyShown
 from entrepot.kernel.ctx import SYSTEM, Ctx
 from entrepot.kernel.db import view
 from entrepot.kernel.units import unit
-from entrepot.modules.identity import rules
 from entrepot.modules.identity.commands.proving import ISSUER, Person
 from entrepot.modules.identity.commands.sessions import open_session
 from entrepot.modules.identity.events import UserChanged
+from entrepot.modules.identity.rules import access as rules
 from entrepot.modules.identity.tables import Passkey, User
 from entrepot.pure.errors import Denied, Invalid, NotFound, Unauthenticated
 
@@ -37,7 +37,7 @@ async def passkeys(ctx: Ctx) -> list[PasskeyShown]:
 
 
 async def passkey_offer(ctx: Ctx, site: str) -> str:
-    from entrepot.modules.identity.commands import authenticators
+    from entrepot.modules.identity.rules import authenticators
 
     person = await ctx.one(view(Person, User).where(User.id == ctx.actor.id))
     held = await ctx.connection.fetch("SELECT credential FROM identity.passkey WHERE user_id = $1", person.id)
@@ -46,7 +46,7 @@ async def passkey_offer(ctx: Ctx, site: str) -> str:
 
 
 async def add_passkey(ctx: Ctx, site: str, origin: str, challenge: str, answer: str, name: str) -> None:
-    from entrepot.modules.identity.commands import authenticators
+    from entrepot.modules.identity.rules import authenticators
 
     try:
         made = authenticators.made(site, origin, challenge, answer)
@@ -71,14 +71,14 @@ async def drop_passkey(ctx: Ctx, passkey_id: UUID) -> None:
 
 
 async def passkey_door(ctx: Ctx, site: str) -> str:
-    from entrepot.modules.identity.commands import authenticators
+    from entrepot.modules.identity.rules import authenticators
 
     return authenticators.authentication(site)
 
 
 async def open_by_passkey(ctx: Ctx, site: str, origin: str, challenge: str, answer: str) -> Opened:
     """The key and its owner were both there (user verification), so no code is asked beside it."""
-    from entrepot.modules.identity.commands import authenticators
+    from entrepot.modules.identity.rules import authenticators
 
     try:
         credential = str(msgspec.json.decode(answer, type=dict[str, object]).get("id", ""))[:1000]

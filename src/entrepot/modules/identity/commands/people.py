@@ -15,8 +15,8 @@ from entrepot.kernel.commands import command
 from entrepot.kernel.ctx import Ctx
 from entrepot.kernel.db import view
 from entrepot.kernel.i18n import LOCALES
-from entrepot.modules.identity import rules
 from entrepot.modules.identity.events import ApiKeyCreated, ApiKeyRevoked, UserChanged, UserCreated
+from entrepot.modules.identity.rules import access as rules
 from entrepot.modules.identity.tables import ApiKey, Role, User
 from entrepot.pure.addresses import checked_email
 from entrepot.pure.errors import Conflict, Invalid

@@ -10,11 +10,11 @@ from entrepot.kernel.commands import command
 from entrepot.kernel.ctx import Actor, Ctx
 from entrepot.kernel.db import view
 from entrepot.kernel.idempotency import lock_of
-from entrepot.modules.identity import rules
 from entrepot.modules.identity.commands.people import hash_secret, verify_secret
 from entrepot.modules.identity.commands.sessions import FAILURES, Failures
 from entrepot.modules.identity.contract import TillOpened, TillSession
 from entrepot.modules.identity.events import UserChanged, UserLoggedIn
+from entrepot.modules.identity.rules import access as rules
 from entrepot.modules.identity.tables import LoginFailure, Session, User
 from entrepot.pure.errors import Conflict, Denied
 

@@ -18,9 +18,9 @@ from entrepot.kernel.db import view
 from entrepot.kernel.i18n import translate
 from entrepot.kernel.jobs import enqueue
 from entrepot.kernel.units import unit
-from entrepot.modules.identity import rules
 from entrepot.modules.identity.commands.people import hash_secret
 from entrepot.modules.identity.events import UserChanged
+from entrepot.modules.identity.rules import access as rules
 from entrepot.modules.identity.tables import User
 from entrepot.pure.errors import Invalid, Refusal
 from entrepot.pure.ids import short, unshort

@@ -12,10 +12,10 @@ from entrepot.kernel.commands import command
 from entrepot.kernel.ctx import NIL, SYSTEM, Caller, Ctx
 from entrepot.kernel.house import House
 from entrepot.kernel.units import unit
-from entrepot.modules.identity import rules
 from entrepot.modules.identity.commands.people import verify_secret
 from entrepot.modules.identity.commands.proving import must_be_right
 from entrepot.modules.identity.events import UserLoggedIn
+from entrepot.modules.identity.rules import access as rules
 from entrepot.modules.identity.tables import LoginFailure, Session
 from entrepot.pure.errors import Denied, Invalid, NotFound, Refusal, Unauthenticated
 from entrepot.pure.ids import unshort

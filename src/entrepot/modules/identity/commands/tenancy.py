@@ -9,8 +9,8 @@ from entrepot.kernel.commands import command
 from entrepot.kernel.ctx import SYSTEM, Ctx
 from entrepot.kernel.house import House
 from entrepot.kernel.units import unit
-from entrepot.modules.identity import rules
 from entrepot.modules.identity.events import EntityCreated, TenantActivated, TenantCreated, TenantSuspended
+from entrepot.modules.identity.rules import access as rules
 from entrepot.modules.identity.tables import BusinessEntity, Role, Tenant
 from entrepot.pure.errors import Conflict, Invalid
 from entrepot.pure.ids import new_id

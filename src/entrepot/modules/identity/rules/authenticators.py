@@ -3,7 +3,8 @@ what it stands on take a tenth of the start of everything else."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 
 import msgspec
 from webauthn import (
@@ -49,7 +50,7 @@ def registration(site: str, issuer: str, person: bytes, email: str, name: str, h
 
 def made(site: str, origin: str, challenge: str, answer: str) -> Made:
     """The key that was made; ValueError where that cannot be proven."""
-    try:
+    with _unproven():
         proven = verify_registration_response(
             credential=answer,
             expected_challenge=base64url_to_bytes(challenge),
@@ -57,8 +58,6 @@ def made(site: str, origin: str, challenge: str, answer: str) -> Made:
             expected_origin=origin,
             require_user_verification=True,
         )
-    except WebAuthnException as error:
-        raise ValueError(str(error)) from error
     return Made(
         bytes_to_base64url(proven.credential_id), bytes_to_base64url(proven.credential_public_key), proven.sign_count
     )
@@ -72,7 +71,7 @@ def authentication(site: str) -> str:
 
 def proven(site: str, origin: str, challenge: str, answer: str, public_key: str, sign_count: int) -> int:
     """How often the key has signed by now; ValueError where it proves nothing."""
-    try:
+    with _unproven():
         found = verify_authentication_response(
             credential=answer,
             expected_challenge=base64url_to_bytes(challenge),
@@ -82,6 +81,13 @@ def proven(site: str, origin: str, challenge: str, answer: str, public_key: str,
             credential_current_sign_count=sign_count,
             require_user_verification=True,
         )
+    return found.new_sign_count
+
+
+@contextmanager
+def _unproven() -> Iterator[None]:
+    """What the library refuses is a wrong value."""
+    try:
+        yield
     except WebAuthnException as error:
         raise ValueError(str(error)) from error
-    return found.new_sign_count

@@ -1,0 +1,1 @@
+"""Rules of identity: what opens a door, and what a passkey proves."""
