@@ -112,6 +112,7 @@ class Table:
     The class attributes are the SQLAlchemy columns themselves, so `Product.sku == "A"` is an SQL expression.
     `audited` rows leave a trace in the audit trail whoever writes them; `masked` columns are left out of it.
     `append_only` rows have no UPDATE or DELETE right for the application. `extensible` tables carry `custom`.
+    Parts of something whole are found by it and their place in it: that is their `key`, and `id` needs no index.
     """
 
     table: ClassVar[sa.Table]
@@ -136,6 +137,7 @@ class Table:
         masked: tuple[str, ...] = (),
         system: bool = False,
         fillfactor: int | None = None,
+        key: tuple[str, ...] = ("id",),
         **kwargs: Any,
     ) -> None:
         super().__init_subclass__(**kwargs)
@@ -151,13 +153,13 @@ class Table:
             for name, value in list(vars(base).items()):
                 if isinstance(value, sa.Column):
                     columns[name] = value if base is cls else value._copy()
-        key = ["tenant_id", "id"] if cls.tenanted else ["id"]
         arguments = cls.constraints(cls) if callable(cls.constraints) else cls.constraints
         for name, column in columns.items():
             column.name = column.key = name
             setattr(cls, name, column)
         if "id" in columns:
-            arguments = (sa.PrimaryKeyConstraint(*key, name=f"{table}_pkey"), *arguments)
+            primary = ("tenant_id", *key) if cls.tenanted else key
+            arguments = (sa.PrimaryKeyConstraint(*primary, name=f"{table}_pkey"), *arguments)
         cls.table = sa.Table(
             table,
             METADATA,

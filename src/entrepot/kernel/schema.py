@@ -121,6 +121,13 @@ def now_append_only(table: str, *, caused_by: str = "id") -> None:
     run(";\n".join([withheld, *_untrailed(table), _previewed(table, name, (), caused_by)]))
 
 
+def keyed_by(table: str, index: str) -> None:
+    """Let what this unique index holds be the key of a table, whose `id` then needs no index: nobody looks for a part of
+    something whole by itself, and every index costs each row that is written."""
+    name = table.rsplit(".", 1)[-1]
+    run(f"ALTER TABLE {table} DROP CONSTRAINT {name}_pkey, ADD CONSTRAINT {name}_pkey PRIMARY KEY USING INDEX {index}")
+
+
 _ACTIONS = (
     ("INSERT", "NEW TABLE AS new_rows"),
     ("UPDATE", "OLD TABLE AS old_rows NEW TABLE AS new_rows"),

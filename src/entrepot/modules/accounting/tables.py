@@ -81,7 +81,7 @@ class JournalEntry(Extensible, table="journal_entry", schema="accounting"):
     )
 
 
-class JournalLine(Tenanted, table="journal_line", schema="accounting", append_only=True):
+class JournalLine(Tenanted, table="journal_line", schema="accounting", append_only=True, key=("entry_id", "position")):
     """A posted line: a debit or a credit, never both, never changed. Its entry and its account are there: the triggers
     `check_lines`, `guard_entry` and `guard_account` see to that."""
 
@@ -101,7 +101,6 @@ class JournalLine(Tenanted, table="journal_line", schema="accounting", append_on
         CheckConstraint(
             "debit >= 0 AND credit >= 0 AND (debit > 0) <> (credit > 0)", name="journal_line_one_side_check"
         ),
-        unique("entry_id", "position"),
         index("account_id", "date", "id"),
     )
 

@@ -73,7 +73,7 @@ class Order(Extensible, table="sales_order", schema="orders", entity="order"):
     )
 
 
-class OrderLine(Tenanted, table="order_line", schema="orders", append_only=True):
+class OrderLine(Tenanted, table="order_line", schema="orders", append_only=True, key=("order_id", "position")):
     """One line, with its product's name and price as they were. It stays as it was placed."""
 
     order_id = uuid()
@@ -91,7 +91,6 @@ class OrderLine(Tenanted, table="order_line", schema="orders", append_only=True)
     tax_code = text()
     tax_rate = decimal()
     stocked = flag(True)
-    constraints = (unique("order_id", "position"),)
 
 
 class ReceiptDocument(Tenanted, table="receipt", schema="orders"):
