@@ -74,7 +74,7 @@ async def _call(ctx: Ctx, reaction: Reaction, events: Sequence[Pending]) -> None
     by_entity: dict[UUID, list[Pending]] = {}
     for each in events:
         by_entity.setdefault(each.entity_id, []).append(each)
-    theirs: Origins = {each.event.subject: Origin(SYSTEM, _caller(each)) for each in events}
+    theirs: Origins = {each.subject: Origin(SYSTEM, _caller(each)) for each in events}
     # Rows of the unit itself and of the reaction come of the same references; the module tells them apart.
     module = reaction.name.split(".", 1)[0]
     apart: dict[UUID | str, Origin] = {f"{module}.{subject}": origin for subject, origin in theirs.items()}

@@ -305,8 +305,9 @@ class Ctx:
     def emit(self, event: Event, *, entity_id: UUID | None = None, about: UUID | None = None) -> None:
         """Write an event to the log in this transaction; it is handled after the commit. `about` is the reference whose
         origin caused it, where that is not the event's own subject."""
-        origin = self.origin(about or event.subject)
-        self.pending.append(Pending(new_id(), event, entity_id or self.entity_id, origin))
+        subject = event.subject
+        origin = self.origin(about or subject)
+        self.pending.append(Pending(new_id(), event, subject, entity_id or self.entity_id, origin))
 
     def of(self, facade: type[F]) -> F:
         """The facade of another module, near or far."""

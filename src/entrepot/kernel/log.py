@@ -35,6 +35,7 @@ class Pending(NamedTuple):
 
     id: UUID
     event: Event
+    subject: str
     entity_id: UUID
     origin: Origin
 
@@ -68,7 +69,7 @@ class Log:
                 "id": each.id,
                 "name": each.event.event_name,
                 "version": each.event.event_version,
-                "subject": each.event.subject,
+                "subject": each.subject,
                 "entity_id": each.entity_id,
                 "actor": each.origin.actor.id,
                 "correlation": each.origin.caller.thread or None,

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import re
-from uuid import UUID, uuid5
+from uuid import UUID
 
-from uuid_utils.compat import uuid7
+from uuid_utils.compat import uuid5, uuid7
 
 from entrepot.pure.errors import Malformed
 

@@ -345,27 +345,24 @@ def _month(day: date) -> date:
 
 
 async def _keep_balances(ctx: Ctx, entries: Sequence[tuple[UUID, Draft]], accounts: dict[str, UUID]) -> None:
-    moved: dict[tuple[UUID, UUID, int, int], tuple[Decimal, Decimal]] = {}
+    by_month: dict[Month, dict[str, tuple[Decimal, Decimal]]] = {}
     for _, draft in entries:
+        moved = by_month.setdefault((draft.entity_id, _month(draft.date)), {})
         for line in draft.lines:
-            key = (draft.entity_id, accounts[line.account], draft.date.year, draft.date.month)
-            debit, credit = moved.get(key, (Decimal(0), Decimal(0)))
-            moved[key] = (debit + line.debit, credit + line.credit)
-    rows = [
-        {
-            "id": new_id(),
-            "entity_id": entity,
-            "account_id": account,
-            "year": year,
-            "month": month,
-            "debit": debit,
-            "credit": credit,
-        }
-        for (entity, account, year, month), (debit, credit) in sorted(moved.items())
-    ]
+            debit, credit = moved.get(line.account, _NOTHING)
+            moved[line.account] = (debit + line.debit, credit + line.credit)
+    # In one order for everybody: who posts to the same accounts waits for the other, and never in a circle.
+    sums = sorted(
+        (entity, accounts[code], month.year, month.month, *both)
+        for (entity, month), moved in by_month.items()
+        for code, both in moved.items()
+    )
+    names = ("entity_id", "account_id", "year", "month", "debit", "credit")
+    rows = [{"id": new_id(), **dict(zip(names, values, strict=True))} for values in sums]
     await ctx.run_later("accounting.account_balance", _BALANCES, rows, ctx.now)
 
 
+_NOTHING = (Decimal(0), Decimal(0))
 # Key by key, not `= ANY`: as long as the planner knows of only a few entries it would read all there are.
 _POSTED = """
 SELECT e.source_key FROM unnest($1::text[]) AS asked,
