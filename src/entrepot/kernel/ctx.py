@@ -264,13 +264,18 @@ class Ctx:
     def _many(
         self, table: type[db.Table], rows: Iterable[Mapping[str, Any]], skip_conflicts: bool
     ) -> tuple[list[dict[str, Any]], str]:
-        stamped = [self._stamped(table, dict(row)) for row in rows]
-        if not stamped:
-            return stamped, ""
-        first = stamped[0].keys()
-        if any(row.keys() != first for row in stamped):
+        given = list(rows)
+        if not given:
+            return [], ""
+        first = given[0].keys()
+        if any(row.keys() != first for row in given):
             raise TypeError(f"rows of {table.qualified()} with different columns")
-        return stamped, db.insert_sql(table, first, many=True, skip_conflicts=skip_conflicts)
+        moments = {name: self.now for name in table.stamps if name not in first and name != "id"}
+        if "id" in table.stamps and "id" not in first:
+            stamped = [{**row, **moments, "id": new_id()} for row in given]
+        else:
+            stamped = [{**row, **moments} for row in given]
+        return stamped, db.insert_sql(table, stamped[0], many=True, skip_conflicts=skip_conflicts)
 
     async def change(self, table: type[db.Table], id: UUID, /, **values: Any) -> None:
         """Change the row with this id and count its version up; NotFound when there is none."""

@@ -186,7 +186,7 @@ class Books(NamedTuple):
 async def _look(ctx: Ctx, drafts: Sequence[Draft], lines: Sequence[DraftLine]) -> Books:
     """The accounts and periods of these entries, remembered where all of them can be posted to. The database looks again."""
     codes = sorted({line.account for line in lines})
-    months = sorted({(draft.entity_id, _month(draft.date)) for draft in drafts})
+    months = sorted(_months(drafts))
     return await ctx.recall(
         ("books", tuple(codes), tuple(months)),
         lambda: _books(ctx, codes, months),
@@ -228,7 +228,8 @@ async def _post(
 ) -> None:
     """Write entries, lines and balances. The database itself checks balance and period once more."""
     accounts = _accounts(books, [line for _, draft in entries for line in draft.lines])
-    await _open_periods(ctx, books, {(draft.entity_id, _month(draft.date)) for _, draft in entries})
+    await _open_periods(ctx, books, _months([draft for _, draft in entries]))
+    total = {entry_id: sum((line.debit for line in draft.lines), Decimal(0)) for entry_id, draft in entries}
     left = {series: iter(taken) for series, taken in numbers_of.items()}
     numbered = {entry_id: next(left[draft.entity_id, draft.date.year]) for entry_id, draft in entries}
     if drafted:
@@ -257,7 +258,7 @@ async def _post(
                     "reference_id": draft.reference_id,
                     "source_key": draft.source_key,
                     "currency": draft.currency,
-                    "total": sum((line.debit for line in draft.lines), Decimal(0)),
+                    "total": total[entry_id],
                     "posted_at": ctx.now,
                     "posted_by": ctx.actor.id,
                     "reverses_id": reverses,
@@ -277,7 +278,7 @@ async def _post(
                 entity_id=draft.entity_id,
                 date=draft.date,
                 kind=draft.kind,
-                total=sum((line.debit for line in draft.lines), Decimal(0)),
+                total=total[entry_id],
                 currency=draft.currency,
                 reference_type=draft.reference_type,
                 reference_id=draft.reference_id,
@@ -340,21 +341,23 @@ async def _open_periods(ctx: Ctx, books: Books, months: set[tuple[UUID, date]]) 
         )
 
 
-def _month(day: date) -> date:
-    return day.replace(day=1)
+def _months(drafts: Sequence[Draft]) -> set[Month]:
+    """The months of these entries, of which most share a day."""
+    days = {(draft.entity_id, draft.date) for draft in drafts}
+    return {(entity, day.replace(day=1)) for entity, day in days}
 
 
 async def _keep_balances(ctx: Ctx, entries: Sequence[tuple[UUID, Draft]], accounts: dict[str, UUID]) -> None:
-    by_month: dict[Month, dict[str, tuple[Decimal, Decimal]]] = {}
+    by_month: dict[tuple[UUID, int, int], dict[str, tuple[Decimal, Decimal]]] = {}
     for _, draft in entries:
-        moved = by_month.setdefault((draft.entity_id, _month(draft.date)), {})
+        moved = by_month.setdefault((draft.entity_id, draft.date.year, draft.date.month), {})
         for line in draft.lines:
             debit, credit = moved.get(line.account, _NOTHING)
             moved[line.account] = (debit + line.debit, credit + line.credit)
     # In one order for everybody: who posts to the same accounts waits for the other, and never in a circle.
     sums = sorted(
-        (entity, accounts[code], month.year, month.month, *both)
-        for (entity, month), moved in by_month.items()
+        (entity, accounts[code], year, month, *both)
+        for (entity, year, month), moved in by_month.items()
         for code, both in moved.items()
     )
     names = ("entity_id", "account_id", "year", "month", "debit", "credit")
