@@ -18,6 +18,7 @@ MAX_AT_ONCE = 10_000
 GUESSED_FOR = (
     60.0  # seconds that a series is remembered; who took of it elsewhere makes a guess fail, never a number wrong
 )
+ASKED_FOR = 1.0  # seconds that nobody guesses after a wrong one: processes that sell of one series are wrong once in it
 _TABLES = ("kernel.number_series",)
 _ROW = ("entity_id", "document_type", "year", "first", "count", "pattern", "padding")
 _ASK = "asked"
@@ -116,10 +117,10 @@ def _remember(ctx: Ctx, name: Name, following: Next) -> None:
 
 
 def unsure(ctx: Ctx) -> None:
-    """This unit was rolled back: its numbers were not taken, or others were ahead. For a few seconds nobody guesses."""
+    """This unit was rolled back: its numbers were not taken, or others were ahead. For a moment nobody guesses."""
     for name in ctx.numbered:
         ctx.house.memory.note(ctx.tenant_id, name, None)
-        ctx.house.memory.note(ctx.tenant_id, (_ASK, *name))
+        ctx.house.memory.note(ctx.tenant_id, (_ASK, *name), seconds=ASKED_FOR)
 
 
 async def give_back(ctx: Ctx, document_type: str, count: int, *, on: date, entity_id: UUID) -> None:
