@@ -8,7 +8,7 @@ from datetime import date, timedelta
 import asyncpg
 import pytest
 
-from entrepot.modules.accounting.queries import balances_equal_recount
+from entrepot.modules.accounting.queries.proving import balances_equal_recount
 from entrepot.pure.ids import new_id
 from tests.journeys.test_books import ENTRY, counts, posted
 

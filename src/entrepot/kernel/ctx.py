@@ -217,7 +217,7 @@ class Ctx:
 
     async def add(self, table: type[db.Table], /, **values: Any) -> UUID:
         """Insert one row and return its id (made here unless given)."""
-        row = self._stamped(table, values)
+        (row,) = self._stamped(table, [values])
         sql = db.insert_sql(table, row, many=False)
         await written(self.connection.execute(sql, *row.values()), table.entity)
         return row.get("id", NIL)  # type: ignore[no-any-return]
@@ -267,14 +267,7 @@ class Ctx:
         given = list(rows)
         if not given:
             return [], ""
-        first = given[0].keys()
-        if any(row.keys() != first for row in given):
-            raise TypeError(f"rows of {table.qualified()} with different columns")
-        moments = {name: self.now for name in table.stamps if name not in first and name != "id"}
-        if "id" in table.stamps and "id" not in first:
-            stamped = [{**row, **moments, "id": new_id()} for row in given]
-        else:
-            stamped = [{**row, **moments} for row in given]
+        stamped = self._stamped(table, given)
         return stamped, db.insert_sql(table, stamped[0], many=True, skip_conflicts=skip_conflicts)
 
     async def change(self, table: type[db.Table], id: UUID, /, **values: Any) -> None:
@@ -299,11 +292,16 @@ class Ctx:
         if status == "DELETE 0":
             raise NotFound("there is no such {what}", what=table.entity)
 
-    def _stamped(self, table: type[db.Table], values: dict[str, Any]) -> dict[str, Any]:
-        for name in table.stamps:
-            if name not in values:
-                values[name] = new_id() if name == "id" else self.now
-        return values
+    def _stamped(self, table: type[db.Table], rows: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
+        """Rows of the same columns with what a new one gets of itself and they do not bring."""
+        given = rows[0].keys()
+        if any(row.keys() != given for row in rows):
+            raise TypeError(f"rows of {table.qualified()} with different columns")
+        missing = [name for name in table.stamps if name not in given]
+        moments = {name: self.now for name in missing if name != "id"}
+        if "id" in missing:
+            return [{**row, **moments, "id": new_id()} for row in rows]
+        return [{**row, **moments} for row in rows]
 
     # ── telling and asking others ──
 

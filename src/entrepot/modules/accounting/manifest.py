@@ -5,6 +5,7 @@ from entrepot.kernel.module import Module, Report, Series, Setting, Stateful
 from entrepot.modules.accounting import api, commands, events, pages, queries, reactions, rules, tables
 from entrepot.modules.accounting.commands import charting, posting
 from entrepot.modules.accounting.contract import Accounting
+from entrepot.modules.accounting.queries import books, proving
 
 module = Module(
     name="accounting",
@@ -19,14 +20,14 @@ module = Module(
         "reports.financial": "See financial reports",
     },
     tables=tables,
-    obstacles={"journal_entry": queries.unpostable, "business_entity": queries.unbookable},
+    obstacles={"journal_entry": books.unpostable, "business_entity": books.unbookable},
     events=events,
     commands=commands,
     queries=queries,
     reactions=reactions,
     routes=api.routes,
     pages=pages.pages,
-    offers=[offer(Accounting, queries.booked)],
+    offers=[offer(Accounting, books.booked)],
     machines=[
         Stateful(
             rules.ENTRY,
@@ -43,6 +44,6 @@ module = Module(
         )
     ],
     series=[Series("journal_entry", "JE-{year}-{number}", 6)],
-    checks=[queries.balances_equal_recount],
-    reports=[Report("trial-balance", "Trial balance", "reports.financial", queries.trial_balance)],
+    checks=[proving.balances_equal_recount],
+    reports=[Report("trial-balance", "Trial balance", "reports.financial", books.trial_balance)],
 )

@@ -12,14 +12,14 @@ from entrepot.kernel.ui.declare import (
     Section,
     Tile,
 )
-from entrepot.modules.accounting import queries
 from entrepot.modules.accounting.commands import charting, posting
+from entrepot.modules.accounting.queries import books
 
-ACCOUNT = Lookup(queries.ACCOUNTS, value="code", text="code", hint="name", where={"detail": "true"})
+ACCOUNT = Lookup(books.ACCOUNTS, value="code", text="code", hint="name", where={"detail": "true"})
 
 pages = [
     ListPage(
-        queries.ENTRIES,
+        books.ENTRIES,
         icon="book",
         menu="Money",
         order=20,
@@ -38,7 +38,7 @@ pages = [
                     columns=["account", "description", "debit", "credit"], widgets={"account": ACCOUNT}, least=2
                 ),
             },
-            totals=queries.total_lines,
+            totals=books.total_lines,
         ),
         bulk=[
             FormPage(
@@ -46,7 +46,7 @@ pages = [
             )
         ],
         open=DetailPage(
-            queries.get_entry,
+            books.get_entry,
             title="Journal entry",
             name="description",
             entity="journal_entry",
@@ -57,7 +57,7 @@ pages = [
         ),
     ),
     ListPage(
-        queries.ACCOUNTS,
+        books.ACCOUNTS,
         icon="list-check",
         menu="Money",
         order=30,
@@ -67,14 +67,14 @@ pages = [
         offers=["account_id", "parent_id"],
         new=FormPage(charting.create_account, title="New account"),
         open=DetailPage(
-            queries.get_account,
+            books.get_account,
             title="Account",
             sections=[Section("Account", ["code", "name", "type", "normal_balance", "parent_id", "detail", "status"])],
             actions=[FormPage(charting.change_account, title="Change account", fields=["name", "status"])],
         ),
     ),
     ReportPage(
-        queries.get_ledger,
+        books.get_ledger,
         path="/accounting/accounts/{account_id}/ledger",
         title="Ledger",
         icon="book",
@@ -83,7 +83,7 @@ pages = [
         empty="No lines between these days.",
     ),
     ListPage(
-        queries.PERIODS,
+        books.PERIODS,
         icon="calendar",
         menu="Money",
         order=40,
@@ -93,10 +93,10 @@ pages = [
         searched=False,
         intro="In a closed period nothing can be posted.",
         new=FormPage(charting.create_period, title="New period"),
-        open=DetailPage(queries.get_period, title="Period", name="starts_on", entity="period"),
+        open=DetailPage(books.get_period, title="Period", name="starts_on", entity="period"),
     ),
     ReportPage(
-        queries.trial_balance,
+        books.trial_balance,
         path="/reports/trial-balance",
         title="Trial balance",
         icon="scale",
@@ -111,7 +111,7 @@ pages = [
         tiles=[
             Tile(
                 "Entries to post",
-                queries.ENTRIES,
+                books.ENTRIES,
                 {"status": "draft"},
                 icon="book",
                 tone="info",

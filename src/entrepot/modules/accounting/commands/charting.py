@@ -13,7 +13,7 @@ from entrepot.kernel.ctx import Ctx
 from entrepot.kernel.db import view
 from entrepot.modules.accounting import rules
 from entrepot.modules.accounting.events import AccountCreated, PeriodClosed, PeriodOpened
-from entrepot.modules.accounting.queries import AccountShown, PeriodShown
+from entrepot.modules.accounting.queries.books import AccountShown, PeriodShown
 from entrepot.modules.accounting.rules import AccountType
 from entrepot.modules.accounting.tables import Account, Period
 from entrepot.pure.errors import Conflict, Invalid

@@ -15,7 +15,7 @@ from entrepot.kernel.ctx import Ctx
 from entrepot.kernel.db import view
 from entrepot.modules.accounting import rules
 from entrepot.modules.accounting.events import EntryPosted, EntryVoided
-from entrepot.modules.accounting.queries import EntryHead, get_entry
+from entrepot.modules.accounting.queries.books import EntryHead, get_entry
 from entrepot.modules.accounting.rules import Draft, DraftLine, EntryKind
 from entrepot.modules.accounting.tables import JournalEntry, JournalLine
 from entrepot.modules.identity.contract import Identity

@@ -5,6 +5,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from typing import Any
 
 import msgspec
 from webauthn import (
@@ -51,13 +52,7 @@ def registration(site: str, issuer: str, person: bytes, email: str, name: str, h
 def made(site: str, origin: str, challenge: str, answer: str) -> Made:
     """The key that was made; ValueError where that cannot be proven."""
     with _unproven():
-        proven = verify_registration_response(
-            credential=answer,
-            expected_challenge=base64url_to_bytes(challenge),
-            expected_rp_id=site,
-            expected_origin=origin,
-            require_user_verification=True,
-        )
+        proven = verify_registration_response(credential=answer, **_expected(site, origin, challenge))
     return Made(
         bytes_to_base64url(proven.credential_id), bytes_to_base64url(proven.credential_public_key), proven.sign_count
     )
@@ -74,14 +69,21 @@ def proven(site: str, origin: str, challenge: str, answer: str, public_key: str,
     with _unproven():
         found = verify_authentication_response(
             credential=answer,
-            expected_challenge=base64url_to_bytes(challenge),
-            expected_rp_id=site,
-            expected_origin=origin,
             credential_public_key=base64url_to_bytes(public_key),
             credential_current_sign_count=sign_count,
-            require_user_verification=True,
+            **_expected(site, origin, challenge),
         )
     return found.new_sign_count
+
+
+def _expected(site: str, origin: str, challenge: str) -> dict[str, Any]:
+    """What an answer must be to: this site, this page, this question; and its owner was there."""
+    return {
+        "expected_challenge": base64url_to_bytes(challenge),
+        "expected_rp_id": site,
+        "expected_origin": origin,
+        "require_user_verification": True,
+    }
 
 
 @contextmanager

@@ -1,4 +1,4 @@
-"""Reads of accounting."""
+"""Accounts, periods, entries, ledgers and the trial balance, and what is in the way of posting."""
 
 from __future__ import annotations
 
@@ -234,19 +234,6 @@ async def trial_balance(ctx: Ctx, as_of: date | None = None, entity: UUID | None
     return await ctx.rows(TrialRow, _TRIAL, as_of.year, as_of.month, as_of, entity)
 
 
-async def balances_equal_recount(ctx: Ctx) -> list[str]:
-    """Every kept balance that differs from a recount of its lines, every entry that does not balance, and every line whose
-    entry or account is not there; there must never be one."""
-    wrong = await ctx.connection.fetch(_DIFFERENCES)
-    unbalanced = await ctx.connection.fetch(_UNBALANCED)
-    astray = await ctx.connection.fetch(_ASTRAY)
-    return [
-        *(f"balance {row['year']}-{row['month']:02d} of account {row['account_id']}" for row in wrong),
-        *(f"entry {row['entry_id']} does not balance" for row in unbalanced),
-        *(f"line {row['id']} has no {row['what']}" for row in astray),
-    ]
-
-
 async def unpostable(ctx: Ctx, entry_id: UUID | None) -> list[Obstacle]:
     """Drafts that cannot be posted as they are: of a closed period, or on an account that takes no postings."""
     rows = await ctx.connection.fetch(_UNPOSTABLE, entry_id, MOST)
@@ -386,21 +373,3 @@ _TRIAL = _BALANCED.format(
     SELECT account_id, debit, credit FROM accounting.journal_line
     WHERE date >= date_trunc('month', $3::date) AND date <= $3 AND ($4::uuid IS NULL OR entity_id = $4)) moved"""
 )
-_DIFFERENCES = """
-SELECT coalesce(b.account_id, l.account_id) AS account_id, coalesce(b.year, l.year) AS year,
-       coalesce(b.month, l.month) AS month
-FROM accounting.account_balance b FULL JOIN (
-    SELECT entity_id, account_id, extract(year FROM date)::bigint AS year, extract(month FROM date)::bigint AS month,
-           sum(debit) AS debit, sum(credit) AS credit
-    FROM accounting.journal_line GROUP BY 1, 2, 3, 4) l USING (entity_id, account_id, year, month)
-WHERE coalesce(b.debit, 0) <> coalesce(l.debit, 0) OR coalesce(b.credit, 0) <> coalesce(l.credit, 0) LIMIT 100
-"""
-_UNBALANCED = """
-SELECT entry_id FROM accounting.journal_line GROUP BY entry_id HAVING sum(debit) <> sum(credit) LIMIT 100
-"""
-_ASTRAY = """
-SELECT l.id, CASE WHEN e.id IS NULL THEN 'posted entry' ELSE 'account' END AS what FROM accounting.journal_line l
-LEFT JOIN accounting.journal_entry e ON e.id = l.entry_id AND e.status <> 'draft'
-LEFT JOIN accounting.account a ON a.id = l.account_id
-WHERE e.id IS NULL OR a.id IS NULL ORDER BY l.id LIMIT 100
-"""
