@@ -239,6 +239,26 @@ async def test_a_wrong_guess_leaves_nothing_and_is_asked_next_time(ctx: Ctx, wro
         assert await stored(unit_, settled=True) == 7
 
 
+@pytest.mark.parametrize(("asked_for", "guesses"), [(60.0, False), (0.0, True)])
+async def test_who_was_rolled_back_asks_for_a_while_and_then_guesses_again(
+    ctx: Ctx, monkeypatch: pytest.MonkeyPatch, asked_for: float, guesses: bool
+) -> None:
+    monkeypatch.setattr(numbers, "ASKED_FOR", asked_for)
+    async with ctx() as unit_:
+        await numbers.take(unit_, "card", on=ON)
+    with pytest.raises(Regret):
+        async with ctx() as unit_:
+            await numbers.take_many(unit_, "card", 1, on=ON, guess=True)
+            raise Regret
+    async with ctx() as unit_:
+        assert await numbers.take_many(unit_, "card", 1, on=ON, guess=True) == ["CC-2025-00002"]
+        assert await stored(unit_, settled=False) == 3, "nothing is known of the series, so it is asked"
+    async with ctx() as unit_:
+        assert await numbers.take_many(unit_, "card", 1, on=ON, guess=True) == ["CC-2025-00003"]
+        assert await stored(unit_, settled=False) == (3 if guesses else 4)
+        assert await stored(unit_, settled=True) == 4
+
+
 KEEP = "INSERT INTO kernel.idempotency (key, fingerprint, status, body, created_at) VALUES ($1, '', 200, '', now())"
 
 
