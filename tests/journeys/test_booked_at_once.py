@@ -142,6 +142,7 @@ async def test_who_sells_alone_waits_four_times(house_world, sent):
     """Its goods are locked with what else is asked; where the sale names a product by its id, they are a fifth."""
     shop = await house_world.tenant()
     made = await product(shop, "TEA", "10.00", stock="50", cost="4.00")
+    await house_world.heard()
     await shop.post("/orders/pos", sale(("TEA", "1")), status=201)
     sent.clear()
     await shop.post("/orders/pos", sale(("TEA", "1")), status=201)

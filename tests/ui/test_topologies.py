@@ -25,12 +25,14 @@ async def test_pages_work_in_both_topologies(world: World) -> None:
 
 async def test_a_list_asks_the_same_for_few_rows_and_many(house_world: World, tenant: Person, sent: list[str]) -> None:
     browser, person = await somebody(house_world)
+    await house_world.heard()
     await browser.get("/users")
     sent.clear()
     await browser.get("/users")
     few = [*sent]
     for at in range(30):
         await person.post("/users", {"email": f"u{at}@many.test", "name": f"User {at}"})
+    await house_world.heard()
     await browser.get("/users")
     sent.clear()
     assert len(cells(await browser.get("/users"))) == 32

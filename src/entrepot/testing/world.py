@@ -28,6 +28,7 @@ from entrepot.kernel.ctx import SYSTEM, Actor, Caller, Ctx
 from entrepot.kernel.database import Database, Databases
 from entrepot.kernel.house import House
 from entrepot.kernel.http import BASE, Web
+from entrepot.kernel.log import CHANGED
 from entrepot.kernel.module import Catalogue, Module
 from entrepot.kernel.topology import Send, sender
 from entrepot.kernel.units import unit
@@ -159,6 +160,18 @@ class World:
             total += moved
             if not moved:
                 return total
+
+    async def heard(self) -> None:
+        """Wait until every house has been told of all changes so far to what it remembers; the database tells in the
+        order of commits, so whatever came before this mark is known with it."""
+        for house, _ in self.houses.values():
+            mark = new_id()
+            house.memory.note(mark, "mark", seconds=60.0)
+            async with house.databases.main.connection() as connection:
+                await connection.execute("SELECT pg_notify($1, $2)", CHANGED, str(mark))
+            async with asyncio.timeout(30):
+                while house.memory.noted(mark, "mark"):
+                    await asyncio.sleep(0.001)
 
     async def tenant(
         self, slug: str | None = None, *, permissions: list[str] | None = None, tenant_id: UUID | None = None
