@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import contextlib
-from collections.abc import AsyncIterator, Awaitable, Callable, Collection, Coroutine, Iterable, Mapping, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Collection, Container, Coroutine, Iterable, Mapping
 from contextlib import asynccontextmanager
 from datetime import UTC, datetime
 from functools import partial
+from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, TypeVar
 from uuid import UUID
 
@@ -217,19 +218,26 @@ class Ctx:
 
     async def add(self, table: type[db.Table], /, **values: Any) -> UUID:
         """Insert one row and return its id (made here unless given)."""
-        (row,) = self._stamped(table, [values])
+        moments, identified = self._stamps(table, values)
+        row = {**values, **moments} if identified else {**values, **moments, "id": new_id()}
         sql = db.insert_sql(table, row, many=False)
         await written(self.connection.execute(sql, *row.values()), table.entity)
         return row.get("id", NIL)  # type: ignore[no-any-return]
 
     async def add_many(
-        self, table: type[db.Table], rows: Iterable[Mapping[str, Any]], *, skip_conflicts: bool = False
+        self,
+        table: type[db.Table],
+        rows: Iterable[Mapping[str, Any]],
+        *,
+        alike: Mapping[str, Any] = MappingProxyType({}),
+        skip_conflicts: bool = False,
     ) -> int:
-        """Insert many rows of the same columns with one statement; returns how many were inserted."""
-        stamped, sql = self._many(table, rows, skip_conflicts)
-        if not stamped:
+        """Insert many rows of the same columns with one statement; returns how many were inserted. Columns that are
+        `alike` in all of them need not be in each."""
+        sql, arguments = self._many(table, rows, alike, skip_conflicts)
+        if not arguments:
             return 0
-        status = await written(self.connection.execute(sql, stamped), table.entity)
+        status = await written(self.connection.execute(sql, *arguments), table.entity)
         return int(status.rsplit(" ", 1)[-1])
 
     async def add_later(
@@ -237,15 +245,16 @@ class Ctx:
         table: type[db.Table],
         rows: Iterable[Mapping[str, Any]],
         *,
+        alike: Mapping[str, Any] = MappingProxyType({}),
         skip_conflicts: bool = False,
         twice: Twice | None = None,
     ) -> None:
-        """Insert many rows when the unit next needs the database, together with what else is written until then. What a
-        unique key refuses is Conflict, or `twice()`."""
-        stamped, sql = self._many(table, rows, skip_conflicts)
-        if stamped:
+        """Insert many rows, as `add_many` does, when the unit next needs the database, together with what else is written
+        until then. What a unique key refuses is Conflict, or `twice()`."""
+        sql, arguments = self._many(table, rows, alike, skip_conflicts)
+        if arguments:
             name = f"{table.table.schema}.{table.table.name}"
-            await self.connection.later(Write(name, sql, (stamped,), twice or partial(_like_this, table.entity)))
+            await self.connection.later(Write(name, sql, arguments, twice or partial(_like_this, table.entity)))
 
     async def run_later(
         self,
@@ -262,13 +271,26 @@ class Ctx:
         await self.connection.later(Write(table, sql, arguments, twice or partial(_like_this, table), more, first))
 
     def _many(
-        self, table: type[db.Table], rows: Iterable[Mapping[str, Any]], skip_conflicts: bool
-    ) -> tuple[list[dict[str, Any]], str]:
+        self, table: type[db.Table], rows: Iterable[Mapping[str, Any]], alike: Mapping[str, Any], skip_conflicts: bool
+    ) -> tuple[str, tuple[Any, ...]]:
+        """The statement and its arguments; without rows there are none."""
         given = list(rows)
         if not given:
-            return [], ""
-        stamped = self._stamped(table, given)
-        return stamped, db.insert_sql(table, stamped[0], many=True, skip_conflicts=skip_conflicts)
+            return "", ()
+        names = given[0].keys()
+        if any(row.keys() != names for row in given):
+            raise TypeError(f"rows of {table.qualified()} with different columns")
+        moments, identified = self._stamps(table, {*names, *alike})
+        if not identified:
+            given = [{**row, "id": new_id()} for row in given]
+        once = {**alike, **moments}
+        sql = db.insert_sql(table, given[0], alike=once, many=True, skip_conflicts=skip_conflicts)
+        return sql, (given, *once.values())
+
+    def _stamps(self, table: type[db.Table], brought: Container[str]) -> tuple[dict[str, datetime], bool]:
+        """The moments a new row gets of itself where it does not bring them, and whether it needs no id any more."""
+        missing = [name for name in table.stamps if name not in brought]
+        return {name: self.now for name in missing if name != "id"}, "id" not in missing
 
     async def change(self, table: type[db.Table], id: UUID, /, **values: Any) -> None:
         """Change the row with this id and count its version up; NotFound when there is none."""
@@ -291,17 +313,6 @@ class Ctx:
         status = await self.connection.execute(f"DELETE FROM {table.qualified()} WHERE id = $1", id)  # noqa: S608
         if status == "DELETE 0":
             raise NotFound("there is no such {what}", what=table.entity)
-
-    def _stamped(self, table: type[db.Table], rows: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
-        """Rows of the same columns with what a new one gets of itself and they do not bring."""
-        given = rows[0].keys()
-        if any(row.keys() != given for row in rows):
-            raise TypeError(f"rows of {table.qualified()} with different columns")
-        missing = [name for name in table.stamps if name not in given]
-        moments = {name: self.now for name in missing if name != "id"}
-        if "id" in missing:
-            return [{**row, **moments, "id": new_id()} for row in rows]
-        return [{**row, **moments} for row in rows]
 
     # ── telling and asking others ──
 
@@ -379,7 +390,7 @@ def utc_now() -> datetime:
 
 
 def _what(view: db.View[Any]) -> str:
-    source: Sequence[Any] = view.select.get_final_froms()
+    source: Any = view.select.get_final_froms()
     first = source[0]
     while hasattr(first, "left"):
         first = first.left

@@ -356,20 +356,24 @@ def compiled(statement: Any) -> tuple[str, list[Any]]:
 # ── writes ─────────────────────────────────────────────────────────────────────────────────────────────────────────
 
 
-def insert_sql(table: type[Table], names: Iterable[str], *, many: bool, skip_conflicts: bool = False) -> str:
+def insert_sql(
+    table: type[Table], names: Iterable[str], *, many: bool, alike: Iterable[str] = (), skip_conflicts: bool = False
+) -> str:
     """INSERT of one row, or of many that come as one list of JSON objects: writing that is a quarter of the work of one
-    array per column, and reading it hardly more."""
-    key = (table, tuple(names), many, skip_conflicts)
+    array per column, and reading it hardly more. What is `alike` in all of them comes once, after the list."""
+    key = (table, tuple(names), tuple(alike), many, skip_conflicts)
     found = _INSERTS.get(key)
     if found is None:
-        columns = ", ".join(f'"{name}"' for name in key[1])
+        own = [f'"{name}"' for name in key[1]]
+        shared = [f'"{name}"' for name in key[2]]
         if many:
             typed = ", ".join(f'"{name}" {pg_type(table, name)}' for name in key[1])
-            source = f"SELECT {columns} FROM json_to_recordset($1::json) AS r({typed})"  # noqa: S608
+            once = [f"${at}::{pg_type(table, name)}" for at, name in enumerate(key[2], start=2)]
+            source = f"SELECT {', '.join([*own, *once])} FROM json_to_recordset($1::json) AS r({typed})"  # noqa: S608
         else:
-            source = f"VALUES ({', '.join(f'${at}' for at in range(1, len(key[1]) + 1))})"
+            source = f"VALUES ({', '.join(f'${at}' for at in range(1, len(own) + 1))})"
         # Table and column names are our own declarations, never input.
-        found = f"INSERT INTO {table.qualified()} ({columns}) {source}"
+        found = f"INSERT INTO {table.qualified()} ({', '.join([*own, *shared])}) {source}"
         if skip_conflicts:
             found += " ON CONFLICT DO NOTHING"
         _INSERTS[key] = found

@@ -170,7 +170,7 @@ class World:
             async with house.databases.main.connection() as connection:
                 await connection.execute("SELECT pg_notify($1, $2)", CHANGED, str(mark))
             async with asyncio.timeout(30):
-                while house.memory.noted(mark, "mark"):
+                while house.memory.noted(mark, "mark"):  # noqa: ASYNC110 - a memory tells nobody what it forgot
                     await asyncio.sleep(0.001)
 
     async def tenant(

@@ -22,20 +22,18 @@ async def take(ctx: Ctx, batch: UUID, tenders: list[Tender]) -> None:
         [
             {
                 "id": tender.id,
-                "entity_id": ctx.entity_id,
                 "reference_type": tender.reference_type,
                 "reference_id": tender.reference,
                 "method": tender.method.value,
                 "amount": tender.amount,
                 "tendered": tender.tendered,
                 "currency": tender.currency,
-                "state": "confirmed",
                 "terminal_id": tender.terminal_id,
                 "transaction_id": tender.transaction_id,
-                "provisional": bool(ctx.house.topology.far),
             }
             for tender in tenders
         ],
+        alike={"entity_id": ctx.entity_id, "state": "confirmed", "provisional": bool(ctx.house.topology.far)},
         skip_conflicts=True,
     )
 

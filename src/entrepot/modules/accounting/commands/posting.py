@@ -14,6 +14,7 @@ from entrepot.kernel.commands import command
 from entrepot.kernel.ctx import Ctx
 from entrepot.kernel.db import view
 from entrepot.modules.accounting import rules
+from entrepot.modules.accounting.commands import balances
 from entrepot.modules.accounting.events import EntryPosted, EntryVoided
 from entrepot.modules.accounting.queries.books import EntryHead, get_entry
 from entrepot.modules.accounting.rules import Draft, DraftLine, EntryKind
@@ -125,11 +126,19 @@ async def post_many(ctx: Ctx, drafts: Sequence[Draft]) -> int:
         await _give_back(ctx, drafts, fresh)
     for draft in fresh:
         rules.must_balance(draft.lines)
-    if fresh:
-        identified = [(new_id(), draft) for draft in fresh]
+    for these in _by_entity(fresh):
+        identified = [(new_id(), draft) for draft in these]
         await _post(ctx, identified, books, numbered)
         await status.begin(ctx, rules.ENTRY, [entry_id for entry_id, _ in identified], "posted", move="post")
     return len(fresh)
+
+
+def _by_entity(drafts: Sequence[Draft]) -> list[list[Draft]]:
+    """The drafts of each business entity, as a rule of one, in one order for everybody."""
+    found: dict[UUID, list[Draft]] = {}
+    for draft in drafts:
+        found.setdefault(draft.entity_id, []).append(draft)
+    return [found[entity_id] for entity_id in sorted(found)]
 
 
 Series = tuple[UUID, int]  # business entity and year
@@ -226,7 +235,8 @@ async def _post(
     drafted: bool = False,
     reverses: UUID | None = None,
 ) -> None:
-    """Write entries, lines and balances. The database itself checks balance and period once more."""
+    """Write entries of one business entity, lines and balances. The database itself checks balance and period once more."""
+    alike = {"entity_id": entries[0][1].entity_id}
     accounts = _accounts(books, [line for _, draft in entries for line in draft.lines])
     await _open_periods(ctx, books, _months([draft for _, draft in entries]))
     total = {entry_id: sum((line.debit for line in draft.lines), Decimal(0)) for entry_id, draft in entries}
@@ -249,27 +259,28 @@ async def _post(
                 {
                     "id": entry_id,
                     "number": numbered[entry_id],
-                    "entity_id": draft.entity_id,
                     "date": draft.date,
                     "kind": draft.kind,
-                    "status": "posted",
                     "description": draft.description,
                     "reference_type": draft.reference_type,
                     "reference_id": draft.reference_id,
                     "source_key": draft.source_key,
                     "currency": draft.currency,
                     "total": total[entry_id],
-                    "posted_at": ctx.now,
-                    "posted_by": ctx.actor.id,
-                    "reverses_id": reverses,
                 }
                 for entry_id, draft in entries
             ],
+            alike={
+                **alike,
+                "status": "posted",
+                "posted_at": ctx.now,
+                "posted_by": ctx.actor.id,
+                "reverses_id": reverses,
+            },
         )
-    await ctx.add_later(
-        JournalLine, [row for entry_id, draft in entries for row in _line_rows(entry_id, draft, accounts)]
-    )
-    await _keep_balances(ctx, entries, accounts)
+    lines = [row for entry_id, draft in entries for row in _line_rows(entry_id, draft, accounts)]
+    await ctx.add_later(JournalLine, lines, alike=alike)
+    await balances.keep(ctx, [draft for _, draft in entries], accounts)
     for entry_id, draft in entries:
         ctx.emit(
             EntryPosted(
@@ -293,7 +304,6 @@ def _line_rows(entry_id: UUID, draft: Draft, accounts: dict[str, UUID]) -> list[
         {
             "entry_id": entry_id,
             "position": at,
-            "entity_id": draft.entity_id,
             "account_id": accounts[line.account],
             "date": draft.date,
             "debit": line.debit,
@@ -347,25 +357,6 @@ def _months(drafts: Sequence[Draft]) -> set[Month]:
     return {(entity, day.replace(day=1)) for entity, day in days}
 
 
-async def _keep_balances(ctx: Ctx, entries: Sequence[tuple[UUID, Draft]], accounts: dict[str, UUID]) -> None:
-    by_month: dict[tuple[UUID, int, int], dict[str, tuple[Decimal, Decimal]]] = {}
-    for _, draft in entries:
-        moved = by_month.setdefault((draft.entity_id, draft.date.year, draft.date.month), {})
-        for line in draft.lines:
-            debit, credit = moved.get(line.account, _NOTHING)
-            moved[line.account] = (debit + line.debit, credit + line.credit)
-    # In one order for everybody: who posts to the same accounts waits for the other, and never in a circle.
-    sums = sorted(
-        (entity, accounts[code], year, month, *both)
-        for (entity, year, month), moved in by_month.items()
-        for code, both in moved.items()
-    )
-    names = ("entity_id", "account_id", "year", "month", "debit", "credit")
-    rows = [{"id": new_id(), **dict(zip(names, values, strict=True))} for values in sums]
-    await ctx.run_later("accounting.account_balance", _BALANCES, rows, ctx.now)
-
-
-_NOTHING = (Decimal(0), Decimal(0))
 # Key by key, not `= ANY`: as long as the planner knows of only a few entries it would read all there are.
 _POSTED = """
 SELECT e.source_key FROM unnest($1::text[]) AS asked,
@@ -389,11 +380,4 @@ WITH made AS (
 )
 INSERT INTO kernel.status_history (entity_type, entity_id, to_status, at)
 SELECT 'period', id, 'open', created_at FROM made
-"""
-_BALANCES = """
-INSERT INTO accounting.account_balance AS b (id, entity_id, account_id, year, month, debit, credit, updated_at)
-SELECT u.*, $2 FROM json_to_recordset($1::json) AS u(id uuid, entity_id uuid, account_id uuid, year bigint, month bigint,
-                                                  debit numeric, credit numeric)
-ON CONFLICT (tenant_id, entity_id, account_id, year, month)
-DO UPDATE SET debit = b.debit + excluded.debit, credit = b.credit + excluded.credit, updated_at = excluded.updated_at
 """

@@ -84,32 +84,38 @@ def line_rows(one: Rung) -> list[dict[str, Any]]:
     ]
 
 
+def orders_alike(ctx: Ctx, one: Rung) -> dict[str, Any]:
+    """What is the same in the orders of all sales of a shop at the till."""
+    return {
+        "entity_id": ctx.entity_id,
+        "channel": "pos",
+        "state": "completed",
+        "currency": one.currency,
+        "prices_include_tax": one.inclusive,
+        "payment_status": "paid",
+        "fulfillment_status": "fulfilled",
+        "billing_status": "billed",
+    }
+
+
 def order_row(ctx: Ctx, one: Rung, number: str) -> dict[str, Any]:
-    """The row of its order."""
+    """The row of its order, without what they have alike."""
     pos, priced = one.sale.pos, one.priced
     return {
         "id": one.sale.id,
         "number": number,
         "client_id": pos.client_id,
-        "entity_id": ctx.entity_id,
-        "channel": "pos",
-        "state": "completed",
         "customer_id": pos.customer_id,
         "warehouse_id": one.warehouse_id,
         "store_id": pos.store_id,
         "terminal_id": pos.terminal_id,
         "cashier_id": pos.cashier_id,
         "shift_id": pos.shift_id,
-        "currency": one.currency,
         "subtotal": priced.subtotal,
         "tax_total": priced.tax_total,
         "discount_total": priced.discount_total,
         "total": priced.total,
-        "prices_include_tax": one.inclusive,
         "taxes": priced.taxes,
-        "payment_status": "paid",
-        "fulfillment_status": "fulfilled",
-        "billing_status": "billed",
         "metadata": pos.metadata,
         "created_by": ctx.origin(one.sale.id).actor.id,
         "placed_at": one.sale.placed_at,
@@ -153,7 +159,7 @@ def completed(ctx: Ctx, one: Rung, number: str) -> OrderCompleted:
 
 def shown(ctx: Ctx, one: Rung, number: str) -> OrderShown:
     """The order as reading it back would show it, without reading it back."""
-    row = order_row(ctx, one, number)
+    row = {**orders_alike(ctx, one), **order_row(ctx, one, number)}
     row["state"] = OrderState.completed
     missing: dict[str, Any] = {
         "kind": "sale",

@@ -21,8 +21,9 @@ from entrepot.modules.catalog.contract import Catalog, ProductKind
 from entrepot.modules.documents.contract import DocumentCard
 from entrepot.modules.identity.contract import Identity
 from entrepot.modules.inventory.contract import Inventory, Take, Taken, Want
+from entrepot.modules.orders.commands import recording
 from entrepot.modules.orders.commands.receipts import print_receipt
-from entrepot.modules.orders.commands.recording import PosSale, Rung, Sale, completed, line_rows, order_row, shown
+from entrepot.modules.orders.commands.recording import PosSale, Rung, Sale
 from entrepot.modules.orders.queries.orders import OrderShown, get_order, selling_from
 from entrepot.modules.orders.rules import selling as rules
 from entrepot.modules.orders.rules.selling import OrderState
@@ -157,7 +158,7 @@ async def ring_up(
         await ready()
     sold, numbered = await _RING_UP[way](ctx, priced, outcomes, guarded) if priced else ([], {})
     for one in sold:
-        seen = shown(ctx, one, numbered[one.sale.id]) if show else None
+        seen = recording.shown(ctx, one, numbered[one.sale.id]) if show else None
         outcomes[one.sale.id] = Outcome(one.sale.id, shown=seen)
     return [outcomes[sale.id] for sale in sales]
 
@@ -351,7 +352,7 @@ async def _take_money(ctx: Ctx, sold: Sequence[Rung]) -> None:
 async def _write(ctx: Ctx, sold: list[Rung], guarded: bool, guess: bool = False) -> Sold:
     if not sold:
         return [], {}
-    await ctx.add_later(OrderLine, [row for one in sold for row in line_rows(one)], twice=Again)
+    await ctx.add_later(OrderLine, [row for one in sold for row in recording.line_rows(one)], twice=Again)
     if not guarded:
         # The same client id may be sent twice at once: who comes second waits here for the first, and begins again to
         # find its order, before an order number is spent.
@@ -373,10 +374,10 @@ async def _write_orders(ctx: Ctx, sold: Sequence[Rung], guess: bool) -> dict[UUI
         on = these[0].sale.placed_at.astimezone(zone).date()
         taken = await numbers.take_many(ctx, "order", len(these), on=on, guess=guess)
         numbered.update({one.sale.id: number for one, number in zip(these, taken, strict=True)})
-    rows = [order_row(ctx, one, numbered[one.sale.id]) for one in sold]
-    await ctx.add_later(Order, rows, twice=Again)
+    rows = [recording.order_row(ctx, one, numbered[one.sale.id]) for one in sold]
+    await ctx.add_later(Order, rows, alike=recording.orders_alike(ctx, sold[0]), twice=Again)
     for one in sold:
-        ctx.emit(completed(ctx, one, numbered[one.sale.id]))
+        ctx.emit(recording.completed(ctx, one, numbered[one.sale.id]))
     return numbered
 
 

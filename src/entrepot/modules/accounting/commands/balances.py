@@ -1,0 +1,50 @@
+"""What an account moved in a month, kept with every posting so that nobody has to add up lines."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from decimal import Decimal
+from uuid import UUID
+
+from entrepot.kernel.ctx import Ctx
+from entrepot.modules.accounting.rules import Draft
+from entrepot.pure.ids import new_id
+
+
+async def keep(ctx: Ctx, posted: Sequence[Draft], accounts: dict[str, UUID]) -> None:
+    """Add what these entries move to the balances of their accounts and months; `accounts` are the ids by code."""
+    by_month: dict[tuple[UUID, int, int], dict[str, tuple[Decimal, Decimal]]] = {}
+    for draft in posted:
+        moved = by_month.setdefault((draft.entity_id, draft.date.year, draft.date.month), {})
+        for line in draft.lines:
+            debit, credit = moved.get(line.account, _NOTHING)
+            moved[line.account] = (debit + line.debit, credit + line.credit)
+    # In one order for everybody: who posts to the same accounts waits for the other, and never in a circle.
+    sums = sorted(
+        (entity_id, accounts[code], year, month, *both)
+        for (entity_id, year, month), moved in by_month.items()
+        for code, both in moved.items()
+    )
+    rows = [
+        {
+            "id": new_id(),
+            "entity_id": entity_id,
+            "account_id": account_id,
+            "year": year,
+            "month": month,
+            "debit": debit,
+            "credit": credit,
+        }
+        for entity_id, account_id, year, month, debit, credit in sums
+    ]
+    await ctx.run_later("accounting.account_balance", _KEEP, rows, ctx.now)
+
+
+_NOTHING = (Decimal(0), Decimal(0))
+_KEEP = """
+INSERT INTO accounting.account_balance AS b (id, entity_id, account_id, year, month, debit, credit, updated_at)
+SELECT u.*, $2 FROM json_to_recordset($1::json) AS u(id uuid, entity_id uuid, account_id uuid, year bigint, month bigint,
+                                                  debit numeric, credit numeric)
+ON CONFLICT (tenant_id, entity_id, account_id, year, month)
+DO UPDATE SET debit = b.debit + excluded.debit, credit = b.credit + excluded.credit, updated_at = excluded.updated_at
+"""
