@@ -158,7 +158,8 @@ SELECT (SELECT count(*) FROM o) AS orders,
        (SELECT count(*) FROM e WHERE source_key LIKE 'sale:%') AS sales,
        (SELECT count(*) FROM e WHERE source_key LIKE 'cost:%') AS costs,
        (SELECT count(*) FROM p) AS payments,
-       (SELECT count(*) FROM kernel.status WHERE tenant_id = ANY($1::uuid[]) AND entity_type = 'order') AS histories,
+       (SELECT count(*) FROM kernel.status_history
+        WHERE tenant_id = ANY($1::uuid[]) AND entity_type = 'order') AS histories,
        (SELECT count(*) FROM o LEFT JOIN p ON p.tenant_id = o.tenant_id AND p.reference_id = o.id
         WHERE p.amount IS DISTINCT FROM o.total) AS unpaid,
        (SELECT count(*) FROM o LEFT JOIN e ON e.tenant_id = o.tenant_id AND e.source_key = 'sale:' || o.id

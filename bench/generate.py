@@ -52,7 +52,7 @@ async def _vacuum(connection: asyncpg.Connection) -> None:
         "accounting.journal_entry",
         "accounting.journal_line",
         "accounting.account_balance",
-        "kernel.status",
+        "kernel.status_history",
     ):
         await connection.execute(f"VACUUM ANALYZE {table}")
 
@@ -117,8 +117,8 @@ INSERT INTO orders.order_line (tenant_id, order_id, position, id, variant_id, sk
     gross, tax_code, tax_rate)
     SELECT s.tenant, l.order_id, l.position, l.id, l.variant, l.sku, l.name, l.quantity, l.price, l.net, l.tax, l.gross, 'S', 21
     FROM line l CROSS JOIN shop s ORDER BY l.order_id;
-INSERT INTO kernel.status (tenant_id, entity_type, entity_id, status, since)
-    SELECT s.tenant, 'order', p.id, 'completed', p.at FROM picked p CROSS JOIN shop s;
+INSERT INTO kernel.status_history (tenant_id, entity_type, entity_id, to_status, move, at)
+    SELECT s.tenant, 'order', p.id, 'completed', 'sell', p.at FROM picked p CROSS JOIN shop s;
 INSERT INTO inventory.stock_ledger (tenant_id, id, at, warehouse_id, sku, quantity, unit_cost, value, kind, reference)
     SELECT s.tenant, uuidv7(l.at - now()), l.at, s.warehouse, l.sku, -l.quantity, l.cost / l.quantity, -l.cost, 'sale', l.order_id
     FROM line l CROSS JOIN shop s;

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from datetime import date
 from decimal import Decimal
+from functools import partial
+from uuid import UUID
 
 import asyncpg
 import pytest
@@ -293,26 +295,61 @@ async def test_sales_of_two_companies_in_one_batch_reach_each_its_own_accounts(h
     }
 
 
+def drafted(entity, key, day, amount="1.00"):
+    return Draft(
+        entity_id=entity,
+        date=date.fromisoformat(day),
+        kind="system",
+        description=key,
+        currency="EUR",
+        lines=sides([("6000", Decimal(amount)), ("1000", -Decimal(amount))]),
+        reference_type="",
+        reference_id=None,
+        source_key=key,
+    )
+
+
+async def test_entries_of_two_entities_are_posted_with_one_call_and_numbered_apart(house_world):
+    shop = await house_world.tenant()
+    other = UUID((await shop.post("/business-entities", {"code": "SHOP2", "name": "Second"}))["id"])
+    await house_world.settle()
+    async with shop.world.unit(shop.tenant, "accounting") as ctx:
+        entity = await ctx.value("SELECT id FROM identity.business_entity WHERE id <> $1", other)
+        batch = [
+            drafted(entity, "a", "2026-01-01"),
+            drafted(other, "b", "2026-01-01", "3.00"),
+            drafted(entity, "c", "2026-02-01", "5.00"),
+            drafted(other, "d", "2026-01-02", "7.00"),
+        ]
+        assert await posting.post_many(ctx, batch) == 4
+    async with shop.world.unit(shop.tenant, "accounting") as ctx:
+        entries = await ctx.connection.fetch(
+            "SELECT e.description, e.entity_id, e.number, array_agg(l.entity_id) AS lines FROM accounting.journal_entry e "
+            "JOIN accounting.journal_line l ON l.entry_id = e.id GROUP BY 1, 2, 3 ORDER BY 1"
+        )
+        moved = await ctx.connection.fetch(
+            "SELECT b.entity_id, b.month, b.debit FROM accounting.account_balance b "
+            "JOIN accounting.account a ON a.id = b.account_id WHERE a.code = '6000'"
+        )
+    assert [tuple(entry) for entry in entries] == [
+        ("a", entity, "JE-2026-000001", [entity, entity]),
+        ("b", other, "JE-2026-000001", [other, other]),
+        ("c", entity, "JE-2026-000002", [entity, entity]),
+        ("d", other, "JE-2026-000002", [other, other]),
+    ]
+    assert {tuple(row) for row in moved} == {
+        (entity, 1, Decimal("1.00")),
+        (entity, 2, Decimal("5.00")),
+        (other, 1, Decimal("10.00")),
+    }
+
+
 async def test_what_was_posted_before_costs_no_number(house_world):
     """Some of a batch are known, in two years, and one is worth nothing: the numbers of the others have no gap."""
     shop = await house_world.tenant()
     async with shop.world.unit(shop.tenant, "identity") as ctx:
         entity = await ctx.value("SELECT id FROM identity.business_entity")
-
-    def draft(key, day, amount="1.00"):
-        lines = sides([("6000", Decimal(amount)), ("1000", -Decimal(amount))])
-        return Draft(
-            entity_id=entity,
-            date=date.fromisoformat(day),
-            kind="system",
-            description=key,
-            currency="EUR",
-            lines=lines,
-            reference_type="",
-            reference_id=None,
-            source_key=key,
-        )
-
+    draft = partial(drafted, entity)
     batches = (
         [draft("a", "2025-12-31"), draft("b", "2026-01-01"), draft("nothing", "2026-01-01", "0.00")],
         [draft("b", "2026-01-01"), draft("c", "2026-02-01"), draft("a", "2025-12-31"), draft("d", "2025-12-31")],

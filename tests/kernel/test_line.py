@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+from datetime import UTC, date, datetime
+from decimal import Decimal
 from typing import Any
 
 import asyncpg
@@ -88,6 +90,45 @@ async def test_an_attempt_that_fails_takes_along_what_was_kept_back_in_it(trial:
     async with trial.unit(ada.tenant, "trial") as ctx:
         assert await ctx.value(NAMES) == ["after", "before", "within"]
         assert await ctx.value("SELECT count(*) FROM trial.tag") == 1
+
+
+async def test_what_rows_have_alike_is_sent_once_and_comes_to_the_same(trial: World, ada: Person) -> None:
+    """With values of every kind, null among them, and with what a new row gets of itself."""
+    alike: dict[str, Any] = {
+        "amount": Decimal("-12.50"),
+        "good": False,
+        "due": date(2026, 2, 28),
+        "seen_at": datetime(2026, 5, 4, 9, 30, tzinfo=UTC),
+        "secret": None,
+        "custom": {"colour": "rood \"'$1", "sizes": [1, None]},
+    }
+    rows = [{"name": name, "rank": rank} for rank, name in enumerate(("ä", "$2", "c"))]
+    shown = "SELECT to_jsonb(t) - '{id,name,rank}'::text[] FROM trial.thing t"
+    async with trial.unit(ada.tenant, "trial") as ctx:
+        await ctx.add_many(Thing, [{**row, **alike} for row in rows])
+        each = await ctx.connection.fetch(f"{shown} ORDER BY rank")
+        await ctx.run("DELETE FROM trial.thing")
+        assert await ctx.add_many(Thing, rows, alike=alike) == 3
+        assert await ctx.connection.fetch(f"{shown} ORDER BY rank") == each
+        assert await ctx.value(NAMES) == ["$2", "c", "ä"]
+        await ctx.run("DELETE FROM trial.thing")
+        await ctx.add_later(Thing, rows, alike=alike)
+        await ctx.add_later(Handled, [handled(1)], alike={"note": "x"})
+        assert await ctx.connection.fetch(f"{shown} ORDER BY rank") == each
+        assert await ctx.value("SELECT note FROM trial.handled") == "x"
+        with pytest.raises(TypeError):
+            await ctx.add_many(Thing, [{"name": "a"}, {"name": "b", "rank": 1}], alike={"good": True})
+
+
+async def test_the_trail_of_one_who_works_for_nobody_else_is_said_once(trial: World, ada: Person) -> None:
+    """A hundred sales of one file are the work of one; where somebody else is among them, each is named."""
+    things, context = [new_id() for _ in range(3)], "SELECT current_setting('app.context')::json"
+    async with trial.unit(ada.tenant, "trial") as ctx:
+        own = Origin(ctx.actor, ctx.caller)
+        await ctx.act_for(dict.fromkeys(things, own))
+        assert "by" not in await ctx.value(context)
+        await ctx.act_for({**dict.fromkeys(things, own), things[0]: Origin(ctx.actor, Caller(address="10.0.0.1"))})
+        assert set((await ctx.value(context))["by"]) == {str(thing) for thing in things}
 
 
 async def test_the_trail_of_what_is_written_later_names_whose_work_it_is(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from datetime import UTC, datetime, timedelta
 from typing import Any
 from uuid import UUID
@@ -97,6 +98,63 @@ async def test_wrong_moves_name_what_is_allowed_and_leave_nothing(trial: World, 
         assert len(await status.history(ctx, "thing", thing)) == 1
         assert await ctx.value("SELECT version FROM trial.thing WHERE id = $1", thing) == 1
         assert await ctx.value("SELECT count(*) FROM kernel.event WHERE name = 'status.changed'") == 0
+
+
+async def test_who_never_moved_is_told_by_its_history_alone(trial: World, ada: Person) -> None:
+    """A row of its own says when something must have moved on; most things never need one."""
+    now = datetime(2026, 5, 4, 9, 0, tzinfo=UTC)
+    trial.clock.set(now)
+    try:
+        thing = await made(ada)
+    finally:
+        trial.clock._at = None
+    rows = "SELECT status, deadline IS NOT NULL AS due FROM kernel.status WHERE entity_id = $1"
+    async with trial.unit(ada.tenant, "trial") as ctx:
+        assert await status.current(ctx, "thing", thing) == status.Current("draft", now, None, overdue=False)
+        assert await status.current(ctx, "thing", new_id()) is None
+        assert await ctx.connection.fetch(rows, thing) == []
+        with pytest.raises(Conflict):
+            await status.follow(ctx, THING.machine, thing, THING.machine.step("open", "pay"), "open")
+        assert await ctx.connection.fetch(rows, thing) == []
+        assert len(await status.history(ctx, "thing", thing)) == 1
+    await ada.post("/thing-status", change(thing, "open"))
+    born_open = new_id()
+    async with trial.unit(ada.tenant, "trial") as ctx:
+        assert [tuple(row) for row in await ctx.connection.fetch(rows, thing)] == [("open", True)]
+        await status.begin(ctx, THING.machine, [born_open], "open")
+        assert [tuple(row) for row in await ctx.connection.fetch(rows, born_open)] == [("open", True)]
+
+
+async def test_of_two_who_move_first_one_is_told_that_the_other_was_faster(trial: World, ada: Person) -> None:
+    """Even where nobody has locked the thing itself."""
+    thing, step = await made(ada), THING.machine.step("draft", "open")
+    moved = asyncio.Event()
+
+    async def second() -> None:
+        async with trial.unit(ada.tenant, "trial") as ctx:
+            await moved.wait()
+            await status.follow(ctx, THING.machine, thing, step, "draft")
+
+    later = asyncio.ensure_future(second())
+    async with trial.unit(ada.tenant, "trial") as ctx:
+        await status.follow(ctx, THING.machine, thing, step, "draft")
+        moved.set()
+        await waits_for_a_lock(ctx)
+    with pytest.raises(Conflict):
+        await later
+    async with trial.unit(ada.tenant, "trial") as ctx:
+        assert [(each.from_status, each.to_status) for each in await status.history(ctx, "thing", thing)] == [
+            (None, "draft"),
+            ("draft", "open"),
+        ]
+        assert await ctx.value("SELECT count(*) FROM kernel.event WHERE name = 'status.changed'") == 1
+
+
+async def waits_for_a_lock(ctx: Any) -> None:
+    """Until somebody waits for what this unit has written."""
+    sql = "SELECT count(*) FROM pg_locks WHERE NOT granted AND transactionid = pg_current_xact_id()::xid"
+    while not await ctx.value(sql):
+        await asyncio.sleep(0.005)
 
 
 async def test_a_move_needs_its_permission_and_its_reason(trial: World, ada: Person) -> None:

@@ -16,6 +16,14 @@ from entrepot.testing.world import PASSWORD, World
 HOST = "http://entrepot.test"
 
 
+# A completed order with a deadline that has passed, not noticed yet or noticed.
+DUE = """
+INSERT INTO kernel.status (entity_type, entity_id, status, since, deadline)
+VALUES ('order', $1, 'completed', now(), now() - interval '1 hour')
+"""
+LATE = DUE.replace("deadline)", "overdue)").replace("now() - interval '1 hour'", "true")
+
+
 class Browser:
     """One browser window with its cookies."""
 

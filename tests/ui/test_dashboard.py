@@ -9,7 +9,7 @@ from typing import Any
 from uuid import UUID
 
 import pytest
-from browsing import Browser, somebody
+from browsing import LATE, Browser, somebody
 
 from entrepot.kernel import holds
 from entrepot.kernel.ui import tiles
@@ -104,7 +104,7 @@ async def busy(house_world: World) -> tuple[Browser, Person]:
             await ctx.run(COPY, first, new_id(), number, entity, channel, state, currency, total, timedelta(days=days))
         await holds.place(ctx, "order", first, "ship", "address")
         await holds.place(ctx, "order", first, "bill", "credit")
-        await ctx.run("UPDATE kernel.status SET overdue = true WHERE entity_type = 'order' AND entity_id = $1", first)
+        await ctx.run(LATE, first)
         await ctx.run("UPDATE payments.payment SET state = 'failed' WHERE reference_id = $1", first)
     await house_world.settle()
     return browser, person

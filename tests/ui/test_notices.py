@@ -9,7 +9,7 @@ from typing import Any
 from uuid import UUID
 
 import pytest
-from browsing import Browser, somebody
+from browsing import DUE, Browser, somebody
 from test_pages import cells
 
 from entrepot.kernel import holds, status
@@ -154,7 +154,7 @@ async def test_a_passed_deadline_is_told_until_the_thing_moves_on(shop: tuple[Wo
     world, browser, person = shop
     order = UUID((await sell(world, person, "1"))["id"])
     async with world.unit(person.tenant, "orders") as ctx:
-        await ctx.run("UPDATE kernel.status SET deadline = now() - interval '1 hour' WHERE entity_id = $1", order)
+        await ctx.run(DUE, order)
         assert await status.flag_overdue(ctx) == [order]
     await world.settle()
     assert told(await browser.get("/bell")) == ["New: Order: Completed for longer than it may be"]

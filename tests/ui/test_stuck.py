@@ -8,7 +8,7 @@ from typing import Any
 from uuid import UUID
 
 import pytest
-from browsing import Browser, somebody
+from browsing import LATE, Browser, somebody
 
 from entrepot.kernel import holds, jobs
 from entrepot.kernel.ctx import NIL
@@ -214,7 +214,7 @@ async def test_who_may_not_clear_it_sees_no_button_and_is_refused(shop: tuple[Wo
     order = await sold(person, world)
     async with world.unit(person.tenant, "orders") as ctx:
         hold = await holds.place(ctx, "order", UUID(order["id"]), "ship", "address")
-        await ctx.run("UPDATE kernel.status SET overdue = true WHERE entity_id = $1", UUID(order["id"]))
+        await ctx.run(LATE, UUID(order["id"]))
     async with world.unit(person.tenant, "identity") as ctx:
         await people.create_role(ctx, "looker", "Looker", ["holds.view", "orders.view"])
         await people.create_user(ctx, "looker@stuck.test", "Lo Looker", PASSWORD, ["looker"])

@@ -78,15 +78,23 @@ async def begin(
     *,
     move: str | None = None,
 ) -> None:
-    """Enter new entities, all in the same first status; written when the unit next needs the database."""
+    """Enter new entities, all in the same first status; written when the unit next needs the database.
+
+    Where they stand is then told by their history; only what has a deadline or moves gets a row of its own for it."""
     first = str(status or machine.initial)
     limit = machine.deadlines.get(machine.states(first))
-    actors = [ctx.origin(id).actor for id in ids]
-    until = ctx.now + limit if limit else None
-    entered = {"entity": machine.entity, "status": first, "until": until, "move": move}
-    rows = [{"id": id, "actor": by.id, "actor_name": by.name, **entered} for id, by in zip(ids, actors, strict=True)]
-    await ctx.run_later("kernel.status", _ENTER, rows, ctx.now, twice=Again, more=True)
-    await ctx.run_later("kernel.status_history", _RECORD, rows, ctx.now, more=True)
+    by_actor: dict[tuple[UUID | None, str | None], list[UUID]] = {}
+    for id in ids:
+        actor = ctx.origin(id).actor
+        by_actor.setdefault((actor.id, actor.name), []).append(id)
+    entered = [
+        {"entity": machine.entity, "status": first, "move": move, "actor": id, "actor_name": name, "ids": theirs}
+        for (id, name), theirs in by_actor.items()
+    ]
+    await ctx.run_later("kernel.status_history", _RECORD, entered, ctx.now, more=True)
+    if limit is not None:
+        due = [{"entity": machine.entity, "status": first, "until": ctx.now + limit, "ids": ids}]
+        await ctx.run_later("kernel.status", _ENTER, due, ctx.now, twice=Again, more=True)
 
 
 async def follow(
@@ -207,12 +215,7 @@ async def history(ctx: Ctx, entity_type: str, entity_id: UUID) -> list[Step]:
 
 
 async def current(ctx: Ctx, entity_type: str, entity_id: UUID) -> Current | None:
-    return await ctx.row(
-        Current,
-        "SELECT status, since, deadline, overdue FROM kernel.status WHERE entity_type = $1 AND entity_id = $2",
-        entity_type,
-        entity_id,
-    )
+    return await ctx.row(Current, _CURRENT, entity_type, entity_id)
 
 
 async def flag_overdue(ctx: Ctx) -> list[UUID]:
@@ -230,20 +233,34 @@ async def flag_overdue(ctx: Ctx) -> list[UUID]:
 
 _ENTER = """
 INSERT INTO kernel.status (entity_type, entity_id, status, since, deadline)
-SELECT u.entity, u.id, u.status, $2, u.until
-FROM json_to_recordset($1::json) AS u(entity text, id uuid, status text, until timestamptz)
+SELECT u.entity, id, u.status, $2, u.until
+FROM json_to_recordset($1::json) AS u(entity text, status text, until timestamptz, ids uuid[]), unnest(u.ids) AS id
 """
 _RECORD = """
 INSERT INTO kernel.status_history (entity_type, entity_id, to_status, at, move, actor, actor_name)
-SELECT u.entity, u.id, u.status, $2, u.move, u.actor, u.actor_name
-FROM json_to_recordset($1::json) AS u(entity text, id uuid, status text, move text, actor uuid, actor_name text)
+SELECT u.entity, id, u.status, $2, u.move, u.actor, u.actor_name
+FROM json_to_recordset($1::json) AS u(entity text, status text, move text, actor uuid, actor_name text, ids uuid[]),
+     unnest(u.ids) AS id
 """
+_LAST = """
+SELECT to_status, at FROM kernel.status_history WHERE entity_type = $1 AND entity_id = $2 ORDER BY seq DESC LIMIT 1
+"""
+_CURRENT = """
+SELECT h.to_status AS status, h.at AS since, s.deadline, coalesce(s.overdue, false) AS overdue
+FROM (LAST) h LEFT JOIN kernel.status s ON s.entity_type = $1 AND s.entity_id = $2
+""".replace("LAST", _LAST)
+# Who moves first makes the row; two at once meet at its key, and the second finds where the first has gone.
 _FOLLOW = """
-WITH moved AS (
-    UPDATE kernel.status SET status = $4, since = $5, deadline = $6, overdue = false
-    WHERE entity_type = $1 AND entity_id = $2 AND status = $3 RETURNING 1
+WITH stands AS (
+    SELECT WHERE EXISTS (SELECT FROM kernel.status WHERE entity_type = $1 AND entity_id = $2)
+              OR $3 = (SELECT to_status FROM (LAST) last)
+), moved AS (
+    INSERT INTO kernel.status AS s (entity_type, entity_id, status, since, deadline)
+    SELECT $1, $2, $4, $5, $6 FROM stands
+    ON CONFLICT (tenant_id, entity_type, entity_id)
+    DO UPDATE SET status = $4, since = $5, deadline = $6, overdue = false WHERE s.status = $3 RETURNING 1
 )
 INSERT INTO kernel.status_history
     (entity_type, entity_id, from_status, to_status, at, move, reason, context, actor, actor_name)
 SELECT $1, $2, $3, $4, $5, $7, $8, $9, $10, $11 FROM moved RETURNING 1
-"""
+""".replace("LAST", _LAST)

@@ -375,8 +375,6 @@ WITH made AS (
     INSERT INTO accounting.period (id, entity_id, year, month, starts_on, ends_on)
     SELECT * FROM unnest($1::uuid[], $2::uuid[], $3::bigint[], $4::bigint[], $5::date[], $6::date[])
     ON CONFLICT DO NOTHING RETURNING id, created_at
-), entered AS (
-    INSERT INTO kernel.status (entity_type, entity_id, status, since) SELECT 'period', id, 'open', created_at FROM made
 )
 INSERT INTO kernel.status_history (entity_type, entity_id, to_status, at)
 SELECT 'period', id, 'open', created_at FROM made
