@@ -42,7 +42,7 @@ class Pending(NamedTuple):
 
 _INSERT = """
 INSERT INTO kernel.event (id, name, version, subject, entity_id, source, actor, correlation, causation, data, at_once)
-SELECT id, name, version, subject, entity_id, $2, actor, correlation, causation, data, at_once
+SELECT id, name, version, subject, coalesce(entity_id, $3), $2, coalesce(actor, $4), correlation, causation, data, at_once
 FROM json_to_recordset($1::json)
 AS told(id uuid, name text, version smallint, subject text, entity_id uuid, actor uuid, correlation text, causation text,
         data json, at_once text[])
@@ -64,24 +64,33 @@ class Log:
         subscriptions that handle an event at once, by its id."""
         if not ctx.pending:
             return
-        told = [
-            {
-                "id": each.id,
-                "name": each.event.event_name,
-                "version": each.event.event_version,
-                "subject": each.subject,
-                "entity_id": each.entity_id,
-                "actor": each.origin.actor.id,
-                "correlation": each.origin.caller.thread or None,
-                "causation": each.origin.caller.causation or None,
-                "data": each.event,
-                "at_once": by_whom.get(each.id),
-            }
-            for each in ctx.pending
-        ]
+        told = [_row(ctx, each, by_whom.get(each.id)) for each in ctx.pending]
         ctx.told |= {each.event.event_name for each in ctx.pending}
         ctx.pending.clear()
-        await ctx.run_later("kernel.event", _INSERT, told, self.source, more=True)
+        await ctx.run_later("kernel.event", _INSERT, told, self.source, ctx.entity_id, ctx.actor.id, more=True)
+
+
+def _row(ctx: Ctx, told: Pending, at_once: Sequence[str] | None) -> dict[str, Any]:
+    """An event as it is stored, without what it has of its unit or has not at all."""
+    actor, caller = told.origin
+    row = {
+        "id": told.id,
+        "name": told.event.event_name,
+        "version": told.event.event_version,
+        "subject": told.subject,
+        "data": told.event,
+    }
+    if told.entity_id != ctx.entity_id:
+        row["entity_id"] = told.entity_id
+    if actor.id != ctx.actor.id:
+        row["actor"] = actor.id
+    if caller.thread:
+        row["correlation"] = caller.thread
+    if caller.causation:
+        row["causation"] = caller.causation
+    if at_once:
+        row["at_once"] = at_once
+    return row
 
 
 def envelope(row: Any) -> Envelope:

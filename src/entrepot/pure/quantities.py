@@ -73,6 +73,9 @@ def writable(number: Decimal) -> Decimal:
     """
     if not number.is_finite():
         raise Invalid("this is not a finite number")
+    spelt = str(number)
+    if len(spelt) <= _LONGEST and "E" not in spelt:
+        return number  # as it stands there it is short enough; nearly all are
     exponent = number.as_tuple().exponent
     assert isinstance(exponent, int)
     if max(number.adjusted() + 1, -exponent, exponent) > _LONGEST:

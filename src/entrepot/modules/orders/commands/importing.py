@@ -6,11 +6,10 @@ import asyncio
 import csv
 import gzip
 import io
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Iterator
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterable
 from contextlib import asynccontextmanager
 from datetime import UTC, datetime
 from decimal import Decimal
-from itertools import zip_longest
 from pathlib import Path
 from typing import Any, TextIO
 from uuid import UUID
@@ -25,10 +24,10 @@ from entrepot.modules.catalog.contract import Catalog, Wanted
 from entrepot.modules.inventory.contract import Cost, Inventory
 from entrepot.modules.orders.commands.recording import PosSale, Sale
 from entrepot.modules.orders.commands.selling import ring_up
-from entrepot.modules.orders.rules.mapping import Mapping, read_mapping, read_row
+from entrepot.modules.orders.rules.mapping import Mapping, Reader, read_mapping
 from entrepot.modules.orders.rules.selling import SaleLine, SalePayment
 from entrepot.modules.payments.contract import PaymentMethod
-from entrepot.pure.errors import Invalid, Refusal
+from entrepot.pure.errors import Refusal
 from entrepot.pure.ids import derived_id
 
 BATCH = 400
@@ -101,22 +100,22 @@ def _collect(file: Path, mapping: Mapping, result: Imported) -> tuple[list[Docum
     items: dict[str, Wanted] = {}
     zone = ZoneInfo(mapping.constants.timezone)
     with _open(file, mapping) as stream:
-        for number, cells in enumerate(_rows(stream, mapping), start=1):
+        rows = csv.reader(stream, delimiter=mapping.file.delimiter)
+        reader = Reader(mapping, next(rows, []))
+        for number, cells in enumerate((cells for cells in rows if cells), start=1):
             result.rows = number
             try:
-                reason = mapping.skipped(cells)
-                if reason is not None:
-                    raise Invalid(reason)
-                row = read_row(mapping, cells)
+                key, at, goods = reader.read(cells)
             except Refusal as refusal:
                 result.refused.append(RefusedRow(number, str(refusal)))
                 continue
-            items.setdefault(row.sku, Wanted(row.sku, row.name, row.unit_price, mapping.products.tax_category))
-            document = documents.get(row.document)
+            if goods.sku not in items:
+                items[goods.sku] = Wanted(goods.sku, goods.name, goods.price, mapping.products.tax_category)
+            document = documents.get(key)
             if document is None:
-                placed_at = row.at.replace(tzinfo=zone).astimezone(UTC)
-                document = documents[row.document] = Document(row.document, placed_at, [], [])
-            document.lines.append(SaleLine(sku=row.sku, quantity=row.quantity, unit_price=row.unit_price))
+                placed_at = at.replace(tzinfo=zone).astimezone(UTC)
+                document = documents[key] = Document(key, placed_at, [], [])
+            document.lines.append(goods.line)
             document.rows.append(number)
     return list(documents.values()), items
 
@@ -232,14 +231,3 @@ def _open(file: Path, mapping: Mapping) -> TextIO:
     if file.suffix == ".gz":
         return io.TextIOWrapper(gzip.open(file), encoding=mapping.file.encoding, newline="")
     return file.open(encoding=mapping.file.encoding, newline="")
-
-
-def _rows(stream: TextIO, mapping: Mapping) -> Iterator[dict[str, str]]:
-    reader = csv.reader(stream, delimiter=mapping.file.delimiter)
-    names = next(reader, [])
-    missing = [name for name in mapping.columns.named() if name not in names]
-    if missing:
-        raise Invalid.field("columns", "the file has no column {column}", column=", ".join(missing))
-    for row in reader:
-        if row:
-            yield dict(zip_longest(names, row[: len(names)], fillvalue=""))

@@ -4,17 +4,21 @@ from __future__ import annotations
 
 import re
 import tomllib
+from collections.abc import Sequence
 from datetime import datetime
 from decimal import Decimal
 from functools import lru_cache
-from typing import Any
+from typing import Any, NamedTuple
 
 import msgspec
 
+from entrepot.modules.orders.rules.selling import SaleLine
 from entrepot.pure.errors import Invalid
 from entrepot.pure.money import parse
 
 VERSION = 1
+_PLAIN = "%Y-%m-%d %H:%M:%S"
+_SPELT_OUT = re.compile(r"\d{4}-\d\d-\d\d \d\d:\d\d:\d\d", re.ASCII).fullmatch
 
 
 class Columns(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -48,7 +52,7 @@ class Layout(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
 
     delimiter: str = ","
     encoding: str = "utf-8-sig"
-    at: str = "%Y-%m-%d %H:%M:%S"
+    at: str = _PLAIN
 
 
 class Skip(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -82,23 +86,22 @@ class Mapping(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=T
     skip: list[Skip] = []
     prices: dict[str, Decimal] = {}
 
-    def skipped(self, cells: dict[str, str]) -> str | None:
-        """Why a row is left out, or None."""
-        for rule in self.skip:
-            if re.search(rule.pattern, cells.get(rule.column, "")):
-                return rule.reason
-        return None
+
+class Goods(NamedTuple):
+    """What was sold, as a row says it and as a line of a sale."""
+
+    sku: str
+    name: str
+    price: Decimal
+    line: SaleLine
 
 
-class Row(msgspec.Struct, frozen=True):
-    """A row of the file as a line of a sale."""
+class Row(NamedTuple):
+    """A row of the file: a line of the sale with this document's number, which happened then."""
 
     document: str
     at: datetime
-    sku: str
-    name: str
-    quantity: Decimal
-    unit_price: Decimal
+    goods: Goods
 
 
 def read_mapping(text: str) -> Mapping:
@@ -120,41 +123,75 @@ def read_mapping(text: str) -> Mapping:
     return mapping
 
 
-def read_row(mapping: Mapping, cells: dict[str, str]) -> Row:
-    """A row as a line of a sale; refuses with Invalid, in words for the list of refused rows."""
-    columns = mapping.columns
-    name = cells[columns.item].strip()
-    document = cells[columns.document].strip()
-    if not document:
-        raise Invalid("the row names no document")
-    if not name:
-        raise Invalid("the row names no item")
-    when = cells[columns.at] if columns.at else f"{cells[columns.date]} {cells.get(columns.time, '')}"
-    at = _moment(when.strip(), mapping.file.at)
-    sku = cells[columns.sku].strip() if columns.sku else (_slug(name) if mapping.products.sku_from_name else name)
-    quantity = _number(cells[columns.quantity]) if columns.quantity else mapping.constants.quantity
-    if quantity <= 0:
-        raise Invalid("a quantity of {quantity} is no sale", quantity=format(quantity, "f"))
-    if columns.unit_price:
-        price = _number(cells[columns.unit_price])
-    else:
-        found = mapping.prices.get(name, mapping.prices.get("*"))
-        if found is None:
+class Reader:
+    """Reads the rows of a file with these column names. What many rows have alike (goods, quantities and prices are few,
+    however many rows there are) is read once. Refuses with Invalid a file without the columns of its mapping."""
+
+    def __init__(self, mapping: Mapping, names: Sequence[str]) -> None:
+        missing = [name for name in mapping.columns.named() if name not in names]
+        if missing:
+            raise Invalid.field("columns", "the file has no column {column}", column=", ".join(missing))
+        self.mapping = mapping
+        self._width = len(names)
+        # A row is read with one more cell, which is empty: that of the columns it does not have.
+        place = {name: at for at, name in enumerate(names)}
+        columns = mapping.columns
+        self._document, self._item, self._sku, self._quantity, self._price, self._at, self._date, self._time = (
+            place.get(name, self._width)
+            for name in (
+                columns.document,
+                columns.item,
+                columns.sku,
+                columns.quantity,
+                columns.unit_price,
+                columns.at,
+                columns.date,
+                columns.time,
+            )
+        )
+        self._skips = [
+            (place.get(rule.column, self._width), re.compile(rule.pattern), rule.reason) for rule in mapping.skip
+        ]
+        self._goods = lru_cache(maxsize=10_000)(self._read_goods)
+
+    def read(self, cells: Sequence[str]) -> Row:
+        """A row as a line of a sale; refuses with Invalid, in words for the list of refused rows. Cells beyond the
+        columns are left out, those that are missing are empty."""
+        row = [*cells[: self._width], *[""] * (self._width - len(cells) + 1)]
+        for place, pattern, reason in self._skips:
+            if pattern.search(row[place]):
+                raise Invalid(reason)
+        document = row[self._document].strip()
+        if not document:
+            raise Invalid("the row names no document")
+        if not row[self._item].strip():
+            raise Invalid("the row names no item")
+        when = row[self._at] if self.mapping.columns.at else f"{row[self._date]} {row[self._time]}"
+        at = _moment(when.strip(), self.mapping.file.at)
+        return Row(document, at, self._goods(row[self._item], row[self._sku], row[self._quantity], row[self._price]))
+
+    def _read_goods(self, item: str, sku: str, many: str, each: str) -> Goods:
+        mapping, name = self.mapping, item.strip()
+        if not mapping.columns.sku:
+            sku = _slug(name) if mapping.products.sku_from_name else name
+        sku = sku.strip()
+        quantity = parse(many) if mapping.columns.quantity else mapping.constants.quantity
+        if quantity <= 0:
+            raise Invalid("a quantity of {quantity} is no sale", quantity=format(quantity, "f"))
+        price = parse(each) if mapping.columns.unit_price else mapping.prices.get(name, mapping.prices.get("*"))
+        if price is None:
             raise Invalid("the mapping has no price for {item}", item=name)
-        price = found
-    if price < 0:
-        raise Invalid("a price of {price} is no sale", price=format(price, "f"))
-    return Row(document, at, sku, name, quantity, price)
-
-
-# Quantities and prices are few, however many rows there are.
-_number = lru_cache(maxsize=10_000)(parse)
+        if price < 0:
+            raise Invalid("a price of {price} is no sale", price=format(price, "f"))
+        return Goods(sku, name, price, SaleLine(sku=sku, quantity=quantity, unit_price=price))
 
 
 @lru_cache(maxsize=1000)
 def _moment(when: str, form: str) -> datetime:
     """A moment as the file spells it; the lines of a document mostly share one."""
     try:
+        if form == _PLAIN and _SPELT_OUT(when):
+            return datetime.fromisoformat(when)  # the same, ten times as fast
         return datetime.strptime(when, form)  # noqa: DTZ007 - the mapping's time zone follows
     except ValueError:
         raise Invalid("{when} is no date of the form {form}", when=when, form=form) from None
