@@ -96,12 +96,10 @@ class Batch:
             by_tenant.setdefault(row["tenant_id"], []).append(row)
         for tenant, mine in by_tenant.items():
             await switch(ctx, tenant, SYSTEM, _caller(mine[0]), _origins(mine))
-            free = []
-            for row in mine:
-                if (tenant, row["subject"]) in blocked:
-                    await parking.park(ctx.connection, self.reaction.name, row, parking.WAITING, attempts=0)
-                else:
-                    free.append(row)
+            held = [row for row in mine if (tenant, row["subject"]) in blocked] if blocked else []
+            for row in held:
+                await parking.park(ctx.connection, self.reaction.name, row, parking.WAITING, attempts=0)
+            free = [row for row in mine if (tenant, row["subject"]) not in blocked] if held else mine
             if careful:
                 await self._one_by_one(ctx, free)
             elif free:

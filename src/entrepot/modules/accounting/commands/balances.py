@@ -12,17 +12,19 @@ from entrepot.pure.ids import new_id
 
 
 async def keep(ctx: Ctx, posted: Sequence[Draft], accounts: dict[str, UUID]) -> None:
-    """Add what these entries move to the balances of their accounts and months; `accounts` are the ids by code."""
-    by_month: dict[tuple[UUID, int, int], dict[str, tuple[Decimal, Decimal]]] = {}
+    """Add what these entries of one business entity move to the balances of their accounts and months; `accounts` are the
+    ids by code."""
+    entity_id = posted[0].entity_id
+    by_month: dict[tuple[int, int], dict[str, tuple[Decimal, Decimal]]] = {}
     for draft in posted:
-        moved = by_month.setdefault((draft.entity_id, draft.date.year, draft.date.month), {})
+        moved = by_month.setdefault((draft.date.year, draft.date.month), {})
         for line in draft.lines:
             debit, credit = moved.get(line.account, _NOTHING)
             moved[line.account] = (debit + line.debit, credit + line.credit)
     # In one order for everybody: who posts to the same accounts waits for the other, and never in a circle.
     sums = sorted(
-        (entity_id, accounts[code], year, month, *both)
-        for (entity_id, year, month), moved in by_month.items()
+        (accounts[code], year, month, *both)
+        for (year, month), moved in by_month.items()
         for code, both in moved.items()
     )
     rows = [
@@ -35,7 +37,7 @@ async def keep(ctx: Ctx, posted: Sequence[Draft], accounts: dict[str, UUID]) -> 
             "debit": debit,
             "credit": credit,
         }
-        for entity_id, account_id, year, month, debit, credit in sums
+        for account_id, year, month, debit, credit in sums
     ]
     await ctx.run_later("accounting.account_balance", _KEEP, rows, ctx.now)
 

@@ -124,8 +124,6 @@ async def post_many(ctx: Ctx, drafts: Sequence[Draft]) -> int:
     fresh = [draft for draft in drafts if draft.source_key not in posted]
     if len(fresh) < len(drafts):
         await _give_back(ctx, drafts, fresh)
-    for draft in fresh:
-        rules.must_balance(draft.lines)
     for these in _by_entity(fresh):
         identified = [(new_id(), draft) for draft in these]
         await _post(ctx, identified, books, numbered)
@@ -226,6 +224,15 @@ async def _posted(ctx: Ctx, drafts: Sequence[Draft]) -> set[str]:
     return {key for (key,) in await ctx.ask(_POSTED, keys, tables=("accounting.journal_entry",))}
 
 
+class Posting(NamedTuple):
+    """An entry on its way into the journal."""
+
+    id: UUID
+    number: str
+    total: Decimal
+    draft: Draft
+
+
 async def _post(
     ctx: Ctx,
     entries: Sequence[tuple[UUID, Draft]],
@@ -235,20 +242,20 @@ async def _post(
     drafted: bool = False,
     reverses: UUID | None = None,
 ) -> None:
-    """Write entries of one business entity, lines and balances. The database itself checks balance and period once more."""
-    alike = {"entity_id": entries[0][1].entity_id}
-    accounts = _accounts(books, [line for _, draft in entries for line in draft.lines])
-    await _open_periods(ctx, books, _months([draft for _, draft in entries]))
-    total = {entry_id: sum((line.debit for line in draft.lines), Decimal(0)) for entry_id, draft in entries}
-    left = {series: iter(taken) for series, taken in numbers_of.items()}
-    numbered = {entry_id: next(left[draft.entity_id, draft.date.year]) for entry_id, draft in entries}
+    """Write entries of one business entity, lines and balances. Refuses with Invalid what does not balance; the database
+    itself checks balance and period once more."""
+    entity_id, drafts = entries[0][1].entity_id, [draft for _, draft in entries]
+    left = {year: iter(taken) for (entity, year), taken in numbers_of.items() if entity == entity_id}
+    these = [Posting(id, next(left[draft.date.year]), rules.must_balance(draft.lines), draft) for id, draft in entries]
+    accounts = _accounts(books, [line for draft in drafts for line in draft.lines])
+    await _open_periods(ctx, books, _months(drafts))
     if drafted:
-        for entry_id, _ in entries:
+        for one in these:
             await ctx.change(
                 JournalEntry,
-                entry_id,
+                one.id,
                 status="posted",
-                number=numbered[entry_id],
+                number=one.number,
                 posted_at=ctx.now,
                 posted_by=ctx.actor.id,
             )
@@ -257,61 +264,62 @@ async def _post(
             JournalEntry,
             [
                 {
-                    "id": entry_id,
-                    "number": numbered[entry_id],
-                    "date": draft.date,
-                    "kind": draft.kind,
-                    "description": draft.description,
-                    "reference_type": draft.reference_type,
-                    "reference_id": draft.reference_id,
-                    "source_key": draft.source_key,
-                    "currency": draft.currency,
-                    "total": total[entry_id],
+                    "id": one.id,
+                    "number": one.number,
+                    "date": one.draft.date,
+                    "kind": one.draft.kind,
+                    "description": one.draft.description,
+                    "reference_type": one.draft.reference_type,
+                    "reference_id": one.draft.reference_id,
+                    "source_key": one.draft.source_key,
+                    "currency": one.draft.currency,
+                    "total": one.total,
                 }
-                for entry_id, draft in entries
+                for one in these
             ],
             alike={
-                **alike,
+                "entity_id": entity_id,
                 "status": "posted",
                 "posted_at": ctx.now,
                 "posted_by": ctx.actor.id,
                 "reverses_id": reverses,
             },
         )
-    lines = [row for entry_id, draft in entries for row in _line_rows(entry_id, draft, accounts)]
-    await ctx.add_later(JournalLine, lines, alike=alike)
-    await balances.keep(ctx, [draft for _, draft in entries], accounts)
-    for entry_id, draft in entries:
+    lines = [row for one in these for row in _line_rows(one, accounts)]
+    await ctx.add_later(JournalLine, lines, alike={"entity_id": entity_id})
+    await balances.keep(ctx, drafts, accounts)
+    for one in these:
         ctx.emit(
             EntryPosted(
-                entry_id=entry_id,
-                number=numbered[entry_id],
-                entity_id=draft.entity_id,
-                date=draft.date,
-                kind=draft.kind,
-                total=total[entry_id],
-                currency=draft.currency,
-                reference_type=draft.reference_type,
-                reference_id=draft.reference_id,
+                entry_id=one.id,
+                number=one.number,
+                entity_id=entity_id,
+                date=one.draft.date,
+                kind=one.draft.kind,
+                total=one.total,
+                currency=one.draft.currency,
+                reference_type=one.draft.reference_type,
+                reference_id=one.draft.reference_id,
             ),
-            entity_id=draft.entity_id,
-            about=draft.reference_id,
+            entity_id=entity_id,
+            about=one.draft.reference_id,
         )
 
 
-def _line_rows(entry_id: UUID, draft: Draft, accounts: dict[str, UUID]) -> list[dict[str, Any]]:
+def _line_rows(one: Posting, accounts: dict[str, UUID]) -> list[dict[str, Any]]:
     return [
         {
-            "entry_id": entry_id,
+            "id": new_id(),
+            "entry_id": one.id,
             "position": at,
             "account_id": accounts[line.account],
-            "date": draft.date,
+            "date": one.draft.date,
             "debit": line.debit,
             "credit": line.credit,
             "description": line.description,
             "party_id": line.party_id,
         }
-        for at, line in enumerate(draft.lines, start=1)
+        for at, line in enumerate(one.draft.lines, start=1)
     ]
 
 
