@@ -150,7 +150,7 @@ async def zone(house: House, tenant: UUID) -> str:
 
 async def becomes(ask: Callable[[], Awaitable[Any]], wanted: Any) -> None:
     """Wait for it, long before anything would be asked again by itself."""
-    async with asyncio.timeout(memory.TOLD / 4):
+    async with asyncio.timeout(memory.TOLD / 40):
         while await ask() != wanted:
             await asyncio.sleep(0.005)
 

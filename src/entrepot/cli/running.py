@@ -68,7 +68,7 @@ async def opened(config: Config, url: str, *, works: bool = False) -> AsyncItera
     """A house for one command: it answers no requests and, unless asked, works off no events."""
     house = await assembly.build_house(config, url, works=works)
     await house.start()
-    settle_down()
+    settle_down(for_long=False)
     try:
         yield house
     finally:
@@ -102,10 +102,12 @@ def _loop_factory() -> Callable[[], asyncio.AbstractEventLoop] | None:
     return None
 
 
-def settle_down() -> None:
+def settle_down(*, for_long: bool = True) -> None:
     """What was made at the start stays for good: the garbage collector need not look through it again and again, while
-    requests wait. What requests make is mostly gone without it, so it looks more rarely."""
-    gc.collect()
+    requests wait. What requests make is mostly gone without it, so it looks more rarely. A process that stays for long
+    throws away first what nobody needs of its start."""
+    if for_long:
+        gc.collect()
     gc.freeze()
     gc.set_threshold(20_000, 20, 20)
     gc.enable()

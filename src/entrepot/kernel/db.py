@@ -7,6 +7,7 @@ import types
 from collections.abc import Callable, Iterable, Sequence
 from datetime import date, datetime
 from decimal import Decimal
+from functools import partial
 from typing import TYPE_CHECKING, Any, ClassVar, Generic, TypeVar, Union, cast, get_args, get_origin, get_type_hints
 from uuid import UUID
 
@@ -306,7 +307,9 @@ def maker(shape: type[S]) -> Callable[[Sequence[Any]], S]:
     if found is None:
         hints = get_type_hints(shape)
         fields: tuple[str, ...] = shape.__struct_fields__  # type: ignore[attr-defined]
-        conversions = [(at, hints[name]) for at, name in enumerate(fields) if _needs_conversion(hints[name])]
+        conversions = [
+            (at, _conversion(hints[name])) for at, name in enumerate(fields) if _needs_conversion(hints[name])
+        ]
         if not conversions:
 
             def found(row: Sequence[Any]) -> Any:
@@ -315,8 +318,8 @@ def maker(shape: type[S]) -> Callable[[Sequence[Any]], S]:
 
             def found(row: Sequence[Any]) -> Any:
                 values = list(row)
-                for at, kind in conversions:
-                    values[at] = msgspec.convert(values[at], kind, strict=False)
+                for at, convert in conversions:
+                    values[at] = convert(values[at])
                 return shape(*values)
 
         _MAKERS[shape] = found
@@ -338,6 +341,13 @@ def _needs_conversion(kind: Any) -> bool:
     if origin in (list, dict, tuple):
         return any(_needs_conversion(part) for part in get_args(kind))
     return isinstance(kind, type) and issubclass(kind, (msgspec.Struct, enum.Enum))
+
+
+def _conversion(kind: Any) -> Callable[[Any], Any]:
+    """What makes a value of the database one of this kind."""
+    if isinstance(kind, type) and issubclass(kind, enum.Enum):
+        return kind
+    return partial(msgspec.convert, type=kind, strict=False)
 
 
 def compiled(statement: Any) -> tuple[str, list[Any]]:

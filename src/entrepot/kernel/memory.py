@@ -12,7 +12,7 @@ from typing import Any, TypeVar
 from uuid import UUID
 
 T = TypeVar("T")
-UNTOLD, TOLD = 5.0, 60.0  # seconds that something is remembered, without and with somebody who tells of changes
+UNTOLD, TOLD = 5.0, 600.0  # seconds that something is remembered, without and with somebody who tells of changes
 TENANTS, THINGS = 10_000, 1_000
 
 

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 PATTERN = re.compile(r"^[^{}]*(\{year\}|\{month\}|\{entity\}|[^{}])*\{number\}(\{year\}|\{month\}|\{entity\}|[^{}])*$")
 MAX_AT_ONCE = 10_000
 GUESSED_FOR = (
-    60.0  # seconds that a series is remembered; who took of it elsewhere makes a guess fail, never a number wrong
+    600.0  # seconds that a series is remembered; who took of it elsewhere makes a guess fail, never a number wrong
 )
 ASKED_FOR = 1.0  # seconds that nobody guesses after a wrong one: processes that sell of one series are wrong once in it
 _TABLES = ("kernel.number_series",)
