@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from decimal import Decimal
+from decimal import Context, Decimal
 
 import pytest
+from hypothesis import example, given
+from hypothesis import strategies as st
 
 from entrepot.pure.errors import Invalid
-from entrepot.pure.quantities import UNITS, fits, must_fit, text, unit
+from entrepot.pure.quantities import UNITS, fits, must_fit, text, unit, writable
 
 
 @pytest.mark.parametrize(
@@ -23,6 +25,24 @@ from entrepot.pure.quantities import UNITS, fits, must_fit, text, unit
 )
 def test_text(quantity: str, code: str, expected: str) -> None:
     assert text(Decimal(quantity), code) == expected
+
+
+@given(st.integers(-(10**120), 10**120), st.integers(-130, 130))
+@example(1, 99)
+@example(1, 100)
+@example(10**99, 0)
+@example(10**100, 0)
+@example(1, -100)
+@example(1, -101)
+@example(-(10**98), -1)
+def test_a_number_may_have_a_hundred_digits_on_a_side_of_the_point(digits: int, exponent: int) -> None:
+    number = Decimal(digits).scaleb(exponent, Context(prec=400))
+    before, after = number.adjusted() + 1, -int(number.as_tuple().exponent)
+    if max(before, after, -after) > 100:
+        with pytest.raises(Invalid):
+            writable(number)
+    else:
+        assert writable(number) is number
 
 
 @pytest.mark.parametrize("quantity", ["NaN", "sNaN", "-Infinity", "1e999999", "1e-999999"])
