@@ -93,7 +93,6 @@ async def test_a_cause_does_not_depend_on_its_effect(fresh: World) -> None:
     """A handler that fails makes the unit run again, which then leaves its events to the relay: there they are parked."""
     house, thing = fresh.house_of("trial"), new_id()
     tenant = (await fresh.tenant()).tenant
-    await fresh.heard()
     await break_at(house, tenant, thing, 1, "batch")
     with pytest.raises(Again):
         await tell_at_once(house, tenant, batched(thing, 1))

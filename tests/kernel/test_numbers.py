@@ -225,14 +225,17 @@ async def test_a_wrong_guess_leaves_nothing_and_is_asked_next_time(ctx: Ctx, wro
         name = ("series", entity, "card", 2025)
         known = house.memory.noted(tenant, name)
         house.memory.note(tenant, name, known._replace(number=9 if wrong == "ahead" else 3))
+    told: list[str] = []
     for _ in range(2):
         try:
             async with ctx() as unit_:
                 (taken,) = await numbers.take_many(unit_, "card", 1, on=ON, guess=True)
                 await unit_.run_later("kernel.idempotency", KEEP, "with a guess")
         except Again:
+            told.append(wrong)
             async with ctx() as unit_:
                 assert await unit_.value("SELECT count(*) FROM kernel.idempotency WHERE key = 'with a guess'") == 0
+    assert told == [wrong], "the second time nobody guesses"
     assert taken == ("K006" if wrong == "other pattern" else "CC-2025-00006")
     async with ctx() as unit_:
         assert await unit_.value("SELECT count(*) FROM kernel.idempotency WHERE key = 'with a guess'") == 1

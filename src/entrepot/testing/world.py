@@ -176,7 +176,7 @@ class World:
     async def tenant(
         self, slug: str | None = None, *, permissions: list[str] | None = None, tenant_id: UUID | None = None
     ) -> Person:
-        """A new tenant with somebody who may do everything (or what `permissions` say)."""
+        """A new tenant with somebody who may do everything (or what `permissions` say), of which everybody has heard."""
         from entrepot.modules.identity.commands import people, sessions, tenancy
 
         house = self.house_of("identity")
@@ -187,6 +187,7 @@ class World:
             user = await people.create_user(ctx, f"admin@{slug}.test", "Ada Admin", None, ["admin"])
         token = await sessions.open_session(house, Caller(), tenant, user, "access", timedelta(days=30))
         await self.settle()
+        await self.heard()
         person = Person(self, tenant, {"authorization": f"Bearer {token.access_token}"})
         return person if permissions is None else await self.colleague(person, permissions)
 
