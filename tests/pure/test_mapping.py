@@ -81,6 +81,14 @@ def test_cells_that_are_missing_are_empty_and_those_beyond_the_columns_are_left_
         reader.read(whole[:4])
 
 
+@pytest.mark.parametrize("names", [["Item", "Receipt", "Day"], ["Item", "Receipt", "Day", ""]])
+@pytest.mark.parametrize("beyond", [[], ["x"], ["x", "y"], ["x", "y", "z"]])
+def test_a_row_longer_than_its_file_fills_no_column_it_does_not_have(names: list[str], beyond: list[str]) -> None:
+    """Nor does a column without a name, as a comma at the end of each line makes one."""
+    _, at, goods = Reader(read_mapping(BY_NAME), names).read(["Bread", "1", "02/01/2026", *beyond])
+    assert (at, goods.sku, goods.price) == (datetime(2026, 1, 2), "BREAD", Decimal("2.5"))  # noqa: DTZ001 - as above
+
+
 def test_what_the_file_does_not_say_the_mapping_does() -> None:
     reader = Reader(read_mapping(BY_NAME), ["Item", "Receipt", "Day"])
     found = [reader.read(row) for row in (["Bread", "1", "02/01/2026"], [" rye bread!", "2", "03/01/2026"])]

@@ -15,9 +15,8 @@ if TYPE_CHECKING:
 
 PATTERN = re.compile(r"^[^{}]*(\{year\}|\{month\}|\{entity\}|[^{}])*\{number\}(\{year\}|\{month\}|\{entity\}|[^{}])*$")
 MAX_AT_ONCE = 10_000
-GUESSED_FOR = (
-    600.0  # seconds that a series is remembered; who took of it elsewhere makes a guess fail, never a number wrong
-)
+# Seconds that a series is remembered; who took of it elsewhere makes a guess fail, never a number wrong.
+GUESSED_FOR = 600.0
 ASKED_FOR = 1.0  # seconds that nobody guesses after a wrong one: processes that sell of one series are wrong once in it
 _TABLES = ("kernel.number_series",)
 _ROW = ("entity_id", "document_type", "year", "first", "count", "pattern", "padding")

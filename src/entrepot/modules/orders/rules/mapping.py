@@ -133,42 +133,32 @@ class Reader:
             raise Invalid.field("columns", "the file has no column {column}", column=", ".join(missing))
         self.mapping = mapping
         self._width = len(names)
-        # A row is read with one more cell, which is empty: that of the columns it does not have.
-        place = {name: at for at, name in enumerate(names)}
-        columns = mapping.columns
-        self._document, self._item, self._sku, self._quantity, self._price, self._at, self._date, self._time = (
-            place.get(name, self._width)
-            for name in (
-                columns.document,
-                columns.item,
-                columns.sku,
-                columns.quantity,
-                columns.unit_price,
-                columns.at,
-                columns.date,
-                columns.time,
-            )
-        )
+        # A row is read with one cell more, which is empty: that of the columns the file does not have.
+        places = {name: place for place, name in enumerate(names)}
+        columns: dict[str, str] = msgspec.structs.asdict(mapping.columns)
+        self._at = {field: places[name] if name else self._width for field, name in columns.items()}
         self._skips = [
-            (place.get(rule.column, self._width), re.compile(rule.pattern), rule.reason) for rule in mapping.skip
+            (places.get(rule.column, self._width), re.compile(rule.pattern), rule.reason) for rule in mapping.skip
         ]
         self._goods = lru_cache(maxsize=10_000)(self._read_goods)
 
     def read(self, cells: Sequence[str]) -> Row:
         """A row as a line of a sale; refuses with Invalid, in words for the list of refused rows. Cells beyond the
         columns are left out, those that are missing are empty."""
-        row = [*cells[: self._width], *[""] * (self._width - len(cells) + 1)]
+        known = cells[: self._width]
+        row = [*known, *[""] * (self._width - len(known) + 1)]
         for place, pattern, reason in self._skips:
             if pattern.search(row[place]):
                 raise Invalid(reason)
-        document = row[self._document].strip()
+        at, item = self._at, row[self._at["item"]]
+        document = row[at["document"]].strip()
         if not document:
             raise Invalid("the row names no document")
-        if not row[self._item].strip():
+        if not item.strip():
             raise Invalid("the row names no item")
-        when = row[self._at] if self.mapping.columns.at else f"{row[self._date]} {row[self._time]}"
-        at = _moment(when.strip(), self.mapping.file.at)
-        return Row(document, at, self._goods(row[self._item], row[self._sku], row[self._quantity], row[self._price]))
+        when = row[at["at"]] if self.mapping.columns.at else f"{row[at['date']]} {row[at['time']]}"
+        moment = _moment(when.strip(), self.mapping.file.at)
+        return Row(document, moment, self._goods(item, row[at["sku"]], row[at["quantity"]], row[at["unit_price"]]))
 
     def _read_goods(self, item: str, sku: str, many: str, each: str) -> Goods:
         mapping, name = self.mapping, item.strip()
