@@ -61,6 +61,11 @@ async def system(house: House, sql: str, *arguments: Any) -> list[dict[str, Any]
         return [dict(row) for row in await connection.fetch(sql, *arguments)]
 
 
+async def parked(house: House, subscription: str) -> int:
+    """How many events of all tenants are parked for it."""
+    return len(await system(house, "SELECT 1 FROM kernel.parked WHERE subscription = $1", subscription))
+
+
 async def until(condition: Callable[[], Any], *, seconds: float = 20.0) -> None:
     """Wait until an asynchronous condition holds; gives up with an AssertionError."""
     for _ in range(int(seconds / 0.02)):

@@ -15,7 +15,19 @@ from entrepot.kernel.relay import on, reactions_of
 from entrepot.kernel.units import unit
 from entrepot.pure.ids import new_id
 from entrepot.testing.world import World
-from tests.kernel.helpers import batched, break_at, handled, mend, numbers, poked, settle_now, system, tell, until
+from tests.kernel.helpers import (
+    batched,
+    break_at,
+    handled,
+    mend,
+    numbers,
+    parked,
+    poked,
+    settle_now,
+    system,
+    tell,
+    until,
+)
 from tests.kernel.trial.events import ThingBatched
 
 MINE = "trial.note_batch"
@@ -32,10 +44,6 @@ async def said(house: House, thing: UUID) -> list[list[str] | None]:
     """Who handled the events of a thing at once."""
     rows = await system(house, "SELECT at_once FROM kernel.event WHERE subject = $1 ORDER BY seq", str(thing))
     return [row["at_once"] for row in rows]
-
-
-async def parked(house: House) -> int:
-    return len(await system(house, "SELECT 1 FROM kernel.parked WHERE subscription = $1", MINE))
 
 
 async def test_it_is_there_with_its_cause_and_the_relay_passes_it_by(fresh: World) -> None:
@@ -100,10 +108,10 @@ async def test_a_cause_does_not_depend_on_its_effect(fresh: World) -> None:
     await tell_at_once(house, tenant, batched(thing, 1))
     assert (await numbers(house, tenant, "batch%"), await said(house, thing)) == ([], [None])
     await fresh.settle()
-    assert (await numbers(house, tenant, "batch%"), await parked(house)) == ([], 1)
+    assert (await numbers(house, tenant, "batch%"), await parked(house, MINE)) == ([], 1)
     await mend(house, tenant)
     await settle_now(fresh)
-    assert (await numbers(house, tenant, "batch%"), await parked(house)) == ([1], 0)
+    assert (await numbers(house, tenant, "batch%"), await parked(house, MINE)) == ([1], 0)
 
 
 async def test_what_is_paused_waits_for_the_relay(fresh: World) -> None:

@@ -24,6 +24,7 @@ from tests.kernel.helpers import (
     handled,
     mend,
     numbers,
+    parked,
     poked,
     settle_now,
     system,
@@ -277,8 +278,8 @@ async def test_one_bad_event_of_a_batch_does_not_take_the_others_with_it(fresh: 
     await house.relay.drain()
     assert await numbers(house, tenant, "batch%") == [*range(140), *range(141, 200)]
     async with unit(house, tenant) as ctx:
-        [parked] = await replay.parked(ctx, "trial.note_batch")
-    assert (parked.subject, parked.attempts) == (str(things[40]), 1)
+        [stuck] = await replay.parked(ctx, "trial.note_batch")
+    assert (stuck.subject, stuck.attempts) == (str(things[40]), 1)
     await mend(house, tenant)
     await settle_now(fresh)
     assert sorted(await numbers(house, tenant, "batch%")) == list(range(200))
@@ -394,6 +395,43 @@ async def test_without_a_ring_the_watch_finds_what_is_behind(
         await until(at_the_end)
     finally:
         await worker.stop()
+
+
+async def test_the_watch_finds_a_parked_event_whose_time_has_come(
+    make_world: MakeWorld, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Nothing else happens, so nothing but the watch can think of it."""
+    monkeypatch.setattr(relay, "POLL", 0.05)
+    world = await make_world()
+    house, thing = world.house_of("trial"), new_id()
+    tenant = (await world.tenant()).tenant
+    await break_at(house, tenant, thing, 1)
+    await tell(house, tenant, poked(thing, 1))
+    await house.relay.drain()
+    await system(house, "UPDATE kernel.parked SET next_at = now() + interval '1 hour' RETURNING 1")
+    await mend(house, tenant)
+    worker = world.another(works=True)
+    await worker.start()
+    try:
+
+        async def at_the_end() -> bool:
+            return not await system(
+                house,
+                "SELECT 1 FROM kernel.subscription s, kernel.event_seq q "
+                "WHERE s.fence_seq IS NOT NULL OR NOT s.done @> int8range(0, q.last_value + 1)",
+            )
+
+        await until(at_the_end)
+        assert (await numbers(house, tenant, "poke"), await parked(house, "trial.note_poke")) == ([], 1)
+        await system(house, "UPDATE kernel.parked SET next_at = now() RETURNING 1")
+
+        async def made_good() -> bool:
+            return await numbers(house, tenant, "poke") == [1]
+
+        await until(made_good)
+    finally:
+        await worker.stop()
+    assert await parked(house, "trial.note_poke") == 0
 
 
 async def test_only_who_hears_it_is_woken(fresh: World) -> None:

@@ -59,7 +59,7 @@ class Batch:
         async with self.database.connection() as connection:
             ctx = Ctx(self.house, self.database, connection, NIL, SYSTEM)
             try:
-                async with _along_the_log(connection):
+                async with along_the_log(connection):
                     handled = await self._read_and_handle(ctx, wait, careful)
                     await ctx.connection.settle()
             except BaseException:
@@ -168,7 +168,7 @@ class Batch:
 async def pass_by(connection: Connection, hearing: Mapping[str, Collection[str]]) -> set[str]:
     """Move on, with one look at the log, the subscriptions for which there is nothing in it; `hearing` has the names of the
     events of each. Returns which were moved or need not be."""
-    async with _along_the_log(connection):
+    async with along_the_log(connection):
         held = await positions.lock_many(connection, hearing.keys())
         near = {name: at for name, at in held.items() if at.newest - at.holes()[0][0] < NEAR}
         idle: dict[str, Position] = {}
@@ -184,7 +184,7 @@ async def pass_by(connection: Connection, hearing: Mapping[str, Collection[str]]
 
 
 @asynccontextmanager
-async def _along_the_log(connection: Connection) -> AsyncIterator[None]:
+async def along_the_log(connection: Connection) -> AsyncIterator[None]:
     """A transaction of the house itself, which reads the log of all tenants."""
     await connection.execute(f"BEGIN; SET LOCAL ROLE entrepot_system; {positions.ALONG}")
     try:

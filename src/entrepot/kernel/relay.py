@@ -18,7 +18,7 @@ import structlog
 from entrepot.kernel import positions
 from entrepot.kernel.ctx import Ctx
 from entrepot.kernel.database import Database
-from entrepot.kernel.delivery import Batch, Failed, pass_by
+from entrepot.kernel.delivery import Batch, Failed, along_the_log, pass_by
 from entrepot.kernel.log import Bell
 from entrepot.kernel.logs import about
 from entrepot.kernel.positions import BATCH
@@ -185,7 +185,8 @@ class Relay:
         while True:
             before = total
             for database in self.house.databases.all():
-                for reaction in self.reactions.values():
+                behind = await self._behind(database)
+                for reaction in (r for name, r in self.reactions.items() if name in behind):
                     while handled := await self.step(database, reaction, wait=True):
                         total += handled
             if total == before:
@@ -269,16 +270,17 @@ class Relay:
         """The subscriptions that must look into the log. Most have nothing to hear in it: they are moved on together."""
         turns = self._turns[database.name]
         async with database.connection() as connection:
-            behind = await positions.behind(connection)
+            async with along_the_log(connection):
+                behind = await positions.behind(connection)
             hearing = {
-                name: self.reactions[name].events.keys()
-                for name in turns.keys() & behind.keys()
-                if self.reactions[name].forward is None and not turns[name].locked()
+                name: reaction.events.keys()
+                for name, reaction in self.reactions.items()
+                if name in behind and reaction.forward is None and not (name in turns and turns[name].locked())
             }
             if not hearing:
                 return set(behind)
             async with contextlib.AsyncExitStack() as stack:
-                for name in hearing:
+                for name in hearing.keys() & turns.keys():
                     await stack.enter_async_context(turns[name])
                 idle = await pass_by(connection, hearing)
         return {name for name, due in behind.items() if due or name not in idle}
