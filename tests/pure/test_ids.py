@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
+import pickle
 import uuid
+from collections.abc import Iterator
 from contextlib import suppress
 from uuid import UUID
 
+import msgspec
 import pytest
-from hypothesis import given, settings
+from asyncpg.pgproto.pgproto import UUID as DriversUUID
+from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from entrepot.pure import ids
 from entrepot.pure.errors import Malformed
 from entrepot.pure.ids import derived_id, new_id, parse_id, short, unshort
 
@@ -17,10 +22,32 @@ WRITTEN = "01890a5d-ac96-774b-bcce-b302099a8057"
 
 
 def test_new_ids_are_uuid7_in_the_order_they_were_made() -> None:
-    ids = [new_id() for _ in range(2000)]
-    assert {type(id) for id in ids} == {UUID}
-    assert {id.version for id in ids} == {7}
-    assert ids == sorted(set(ids))
+    made = [new_id() for _ in range(2000)]
+    assert all(isinstance(id, UUID) for id in made)
+    assert {id.version for id in made} == {7}
+    assert made == sorted(set(made))
+
+
+@pytest.fixture(params=[UUID, DriversUUID], ids=["plain", "driver"])
+def kind(request: pytest.FixtureRequest) -> Iterator[type[UUID]]:
+    """Ids are made as this kind, and afterwards as they are in the house."""
+    ids.made_as((lambda sixteen: UUID(bytes=sixteen)) if request.param is UUID else request.param)
+    yield request.param
+    ids.made_as(DriversUUID)
+
+
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(namespace=st.uuids(), name=st.text())
+def test_ids_are_equal_of_whatever_kind(kind: type[UUID], namespace: UUID, name: str) -> None:
+    derived, new, standard = derived_id(namespace, name), new_id(), uuid.uuid5(namespace, name)
+    assert {type(derived), type(new)} == {kind}
+    assert derived == standard
+    assert (str(derived), hash(derived), derived.bytes) == (str(standard), hash(standard), standard.bytes)
+    assert derived_id(derived, name) == uuid.uuid5(standard, name)
+    assert msgspec.json.decode(msgspec.json.encode(derived), type=UUID) == standard
+    assert pickle.loads(pickle.dumps(derived)) == standard
+    pair = sorted([derived, namespace])
+    assert pair == sorted([namespace, derived]) == sorted([standard, namespace], key=lambda id: id.int)
 
 
 def test_derived_ids_are_stable() -> None:

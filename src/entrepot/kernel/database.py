@@ -13,6 +13,11 @@ from weakref import WeakKeyDictionary
 import asyncpg
 import msgspec
 import structlog
+from asyncpg.pgproto.pgproto import UUID as DriversUUID
+
+from entrepot.pure import ids
+
+ids.made_as(DriversUUID)  # an id that was made here is then like one that was read
 
 Connection = Any  # asyncpg.Connection or its pool proxy; asyncpg ships no types
 # The server is gone, or refuses, or died while the driver was in the middle of something.
