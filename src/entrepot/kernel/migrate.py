@@ -56,17 +56,14 @@ async def pending(url: str, modules: Sequence[str]) -> list[Chain]:
                 "WHERE relname = 'migration'"
             )
         }
-        waiting = []
-        for chain in wanted:
-            version = (
-                # The schema is the name of a module's folder.
-                await connection.fetchval(f"SELECT version_num FROM {chain.schema}.migration")  # noqa: S608
-                if chain.schema in known
-                else None
-            )
-            if version is None or version < chain.head:
-                waiting.append(chain)
-        return waiting
+        # The schemas are the names of modules' folders.
+        asked = " UNION ALL ".join(
+            f"SELECT '{chain.schema}', version_num FROM {chain.schema}.migration"  # noqa: S608
+            for chain in wanted
+            if chain.schema in known
+        )
+        reached = dict(await connection.fetch(asked)) if asked else {}
+        return [chain for chain in wanted if reached.get(chain.schema, "") < chain.head]
     finally:
         await connection.close()
 
