@@ -7,21 +7,24 @@ import pkgutil
 from collections.abc import Callable, Iterable, Sequence
 from datetime import datetime
 from pathlib import Path
+from typing import TYPE_CHECKING
 from urllib.parse import parse_qsl, quote, urlsplit, urlunsplit
 from uuid import UUID
 
 import asyncpg
 
 import entrepot.modules
-from entrepot.kernel import logs, migrate, pages
+from entrepot.kernel import logs, migrate
 from entrepot.kernel.carriers import direct
 from entrepot.kernel.config import Config
 from entrepot.kernel.ctx import utc_now
 from entrepot.kernel.database import Database, Databases
 from entrepot.kernel.house import House
-from entrepot.kernel.http import Web
 from entrepot.kernel.module import Catalogue, Module
 from entrepot.kernel.topology import Plan, Send, read_plan, sender
+
+if TYPE_CHECKING:
+    from entrepot.kernel.http import Web
 
 CARRY_TIMEOUT = 15.0  # seconds; a batch of events is in no hurry, and a repeat costs more than waiting
 
@@ -180,7 +183,11 @@ def heard(modules: Sequence[str]) -> set[str]:
 
 
 def web_of(house: House) -> Web:
-    """The web application of a house, with everything that is mounted beside the API."""
+    """The web application of a house, with everything that is mounted beside the API. A command that answers no requests
+    does not load what draws pages."""
+    from entrepot.kernel import pages
+    from entrepot.kernel.http import Web
+
     web = Web(house)
     house.closing += [web.by_address.close, web.by_tenant.close]
     pages.mount(web)

@@ -10,7 +10,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar, cast
 from uuid import UUID
 
-import httpx2
 import msgspec
 import structlog
 
@@ -79,6 +78,7 @@ def sender(client: Any, url: str, *, timeout: float, door: str = "facade") -> Se
     """Calls to one door (`facade` or `events`) of a service by HTTP.
 
     A neighbour that cannot be reached is a Conflict the caller can read, not a 5xx."""
+    import httpx2
 
     async def send(body: bytes, headers: dict[str, str]) -> bytes:
         started = time.perf_counter()

@@ -11,7 +11,6 @@ from uuid import UUID
 
 import filetype
 import msgspec
-import typst
 
 from entrepot.kernel.commands import command
 from entrepot.kernel.ctx import Ctx
@@ -68,14 +67,16 @@ async def archive_document(ctx: Ctx, document_id: UUID) -> None:
 
 def render(template: str, data: dict[str, Any]) -> bytes:
     """A PDF (PDF/A-3b) from a template and ready texts."""
-    compiled = _source(template)
-    return typst.compile(
-        compiled,
+    import typst
+
+    found: bytes = typst.compile(
+        _source(template),
         format="pdf",
         sys_inputs={"data": msgspec.json.encode(data).decode()},
         pdf_standards=["a-3b"],
         ignore_system_fonts=True,
     )
+    return found
 
 
 @lru_cache

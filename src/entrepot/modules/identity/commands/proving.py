@@ -6,11 +6,11 @@ import base64
 import hashlib
 import hmac
 from datetime import datetime, timedelta
+from typing import TYPE_CHECKING
 from uuid import UUID
 
 import msgspec
 import pyotp
-from cryptography.fernet import Fernet
 
 from entrepot.kernel.access import Factor
 from entrepot.kernel.ctx import SYSTEM, Ctx
@@ -24,6 +24,9 @@ from entrepot.modules.identity.rules import access as rules
 from entrepot.modules.identity.tables import User
 from entrepot.pure.errors import Invalid, Refusal
 from entrepot.pure.ids import short, unshort
+
+if TYPE_CHECKING:
+    from cryptography.fernet import Fernet
 
 RESET_FOR = timedelta(hours=1)
 ISSUER = "Entrepot"
@@ -75,18 +78,20 @@ def must_be_right(key: str, held: str | None, code: str | None, now: datetime) -
         return
     if not code:
         raise Invalid.field("code", "enter the code of your authenticator app")
-    secret = Fernet(_key(key)).decrypt(held.encode()).decode()
+    secret = _seal(key).decrypt(held.encode()).decode()
     if not pyotp.TOTP(secret).verify(code.replace(" ", ""), for_time=now, valid_window=1):
         raise Invalid.field("code", "this code is not right; look at the app again")
 
 
 def sealed(key: str, secret: str) -> str:
     """The secret as it is kept: useless to who reads the database without the key of the process."""
-    return Fernet(_key(key)).encrypt(secret.encode()).decode()
+    return _seal(key).encrypt(secret.encode()).decode()
 
 
-def _key(secret: str) -> bytes:
-    return base64.urlsafe_b64encode(hashlib.sha256(b"totp:" + secret.encode()).digest())
+def _seal(key: str) -> Fernet:
+    from cryptography.fernet import Fernet
+
+    return Fernet(base64.urlsafe_b64encode(hashlib.sha256(b"totp:" + key.encode()).digest()))
 
 
 # ── a new password by mail ──
