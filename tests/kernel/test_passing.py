@@ -1,4 +1,5 @@
-"""What a subscription remembers of the log while there is always more to read; and a bell that goes on ringing."""
+"""What a subscription remembers of the log while there is always more to read; what its watch thinks of; and a bell that goes
+on ringing."""
 
 from __future__ import annotations
 
@@ -15,8 +16,9 @@ from entrepot.kernel.log import Bell
 from entrepot.kernel.units import unit
 from entrepot.pure.ids import new_id
 from entrepot.testing.world import World
-from tests.kernel.helpers import poked, system, tell
-from tests.kernel.test_relay import POSITION, bounds, numbers
+from tests.kernel.conftest import MakeWorld
+from tests.kernel.helpers import break_at, mend, numbers, parked, poked, system, tell, until
+from tests.kernel.test_relay import POSITION, bounds
 from tests.kernel.trial.events import ThingUnheard
 
 
@@ -131,6 +133,43 @@ async def test_the_watch_leaves_alone_who_is_at_work_or_far_behind(
         assert await relay._behind(main) == set()
     finally:
         await house.stop()
+
+
+async def test_the_watch_finds_a_parked_event_whose_time_has_come(
+    make_world: MakeWorld, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Nothing else happens, so nothing but the watch can think of it."""
+    monkeypatch.setattr("entrepot.kernel.relay.POLL", 0.05)
+    world = await make_world()
+    house, thing = world.house_of("trial"), new_id()
+    tenant = (await world.tenant()).tenant
+    await break_at(house, tenant, thing, 1)
+    await tell(house, tenant, poked(thing, 1))
+    await house.relay.drain()
+    await system(house, "UPDATE kernel.parked SET next_at = now() + interval '1 hour' RETURNING 1")
+    await mend(house, tenant)
+    worker = world.another(works=True)
+    await worker.start()
+    try:
+
+        async def at_the_end() -> bool:
+            return not await system(
+                house,
+                "SELECT 1 FROM kernel.subscription s, kernel.event_seq q "
+                "WHERE s.fence_seq IS NOT NULL OR NOT s.done @> int8range(0, q.last_value + 1)",
+            )
+
+        await until(at_the_end)
+        assert (await numbers(house, tenant, "poke"), await parked(house, "trial.note_poke")) == ([], 1)
+        await system(house, "UPDATE kernel.parked SET next_at = now() RETURNING 1")
+
+        async def made_good() -> bool:
+            return await numbers(house, tenant, "poke") == [1]
+
+        await until(made_good)
+    finally:
+        await worker.stop()
+    assert await parked(house, "trial.note_poke") == 0
 
 
 def rows_read(plan: dict[str, Any]) -> int:

@@ -24,7 +24,6 @@ from tests.kernel.helpers import (
     handled,
     mend,
     numbers,
-    parked,
     poked,
     settle_now,
     system,
@@ -395,43 +394,6 @@ async def test_without_a_ring_the_watch_finds_what_is_behind(
         await until(at_the_end)
     finally:
         await worker.stop()
-
-
-async def test_the_watch_finds_a_parked_event_whose_time_has_come(
-    make_world: MakeWorld, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """Nothing else happens, so nothing but the watch can think of it."""
-    monkeypatch.setattr(relay, "POLL", 0.05)
-    world = await make_world()
-    house, thing = world.house_of("trial"), new_id()
-    tenant = (await world.tenant()).tenant
-    await break_at(house, tenant, thing, 1)
-    await tell(house, tenant, poked(thing, 1))
-    await house.relay.drain()
-    await system(house, "UPDATE kernel.parked SET next_at = now() + interval '1 hour' RETURNING 1")
-    await mend(house, tenant)
-    worker = world.another(works=True)
-    await worker.start()
-    try:
-
-        async def at_the_end() -> bool:
-            return not await system(
-                house,
-                "SELECT 1 FROM kernel.subscription s, kernel.event_seq q "
-                "WHERE s.fence_seq IS NOT NULL OR NOT s.done @> int8range(0, q.last_value + 1)",
-            )
-
-        await until(at_the_end)
-        assert (await numbers(house, tenant, "poke"), await parked(house, "trial.note_poke")) == ([], 1)
-        await system(house, "UPDATE kernel.parked SET next_at = now() RETURNING 1")
-
-        async def made_good() -> bool:
-            return await numbers(house, tenant, "poke") == [1]
-
-        await until(made_good)
-    finally:
-        await worker.stop()
-    assert await parked(house, "trial.note_poke") == 0
 
 
 async def test_only_who_hears_it_is_woken(fresh: World) -> None:
