@@ -280,8 +280,9 @@ class Relay:
             if not hearing:
                 return set(behind)
             async with contextlib.AsyncExitStack() as stack:
-                for name in hearing.keys() & turns.keys():
-                    await stack.enter_async_context(turns[name])
+                for name in hearing:  # in one order for everybody
+                    if name in turns:
+                        await stack.enter_async_context(turns[name])
                 idle = await pass_by(connection, hearing)
         return {name for name, due in behind.items() if due or name not in idle}
 
