@@ -153,11 +153,8 @@ async def test_the_watch_finds_a_parked_event_whose_time_has_come(
     try:
 
         async def at_the_end() -> bool:
-            return not await system(
-                house,
-                "SELECT 1 FROM kernel.subscription s, kernel.event_seq q "
-                "WHERE s.fence_seq IS NOT NULL OR NOT s.done @> int8range(0, q.last_value + 1)",
-            )
+            async with house.databases.main.connection() as connection:
+                return await positions.behind(connection) == {}
 
         await until(at_the_end)
         assert (await numbers(house, tenant, "poke"), await parked(house, "trial.note_poke")) == ([], 1)

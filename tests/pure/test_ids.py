@@ -31,7 +31,7 @@ def test_new_ids_are_uuid7_in_the_order_they_were_made() -> None:
 @pytest.fixture(params=[UUID, DriversUUID], ids=["plain", "driver"])
 def kind(request: pytest.FixtureRequest) -> Iterator[type[UUID]]:
     """Ids are made as this kind, and afterwards as they are in the house."""
-    ids.made_as((lambda sixteen: UUID(bytes=sixteen)) if request.param is UUID else request.param)
+    ids.made_as(ids._plain if request.param is UUID else request.param)
     yield request.param
     ids.made_as(DriversUUID)
 
