@@ -7,7 +7,7 @@ from uuid import UUID
 
 import pytest
 
-from entrepot.modules.inventory.commands.taking import put_back
+from entrepot.modules.inventory.commands.returning import put_back
 from tests.journeys.shop import on_hand, product, sale, trial
 
 

@@ -145,7 +145,8 @@ class Draft(msgspec.Struct, frozen=True, kw_only=True):
 
 
 def must_balance(lines: Sequence[DraftLine]) -> Decimal:
-    """The total of an entry. Debits equal credits exactly; at least two lines; each line has one side."""
+    """The total of an entry. Debits equal credits exactly; at least two lines; each line has one side. The database holds
+    everybody to the same: `check_lines`, for all entries of a statement at once."""
     if len(lines) < 2:
         raise Invalid.field("lines", "an entry has at least two lines")
     wrong: list[dict[str, Any]] = []
@@ -177,6 +178,18 @@ def sides(entries: Sequence[tuple[str, Decimal]]) -> list[DraftLine]:
         for account, amount in total.items()
         if amount
     ]
+
+
+def moved(entries: Sequence[Draft]) -> dict[tuple[int, int], dict[str, tuple[Decimal, Decimal]]]:
+    """What entries move: by year and month the debits and the credits of each account they touch. This is what `_KEEP` of
+    `commands/balances.py` adds to the kept balances."""
+    found: dict[tuple[int, int], dict[str, tuple[Decimal, Decimal]]] = {}
+    for entry in entries:
+        month = found.setdefault((entry.date.year, entry.date.month), {})
+        for line in entry.lines:
+            debit, credit = month.get(line.account, (ZERO, ZERO))
+            month[line.account] = (debit + line.debit, credit + line.credit)
+    return found
 
 
 def normal_balance(kind: AccountType) -> str:

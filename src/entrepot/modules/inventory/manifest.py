@@ -3,7 +3,7 @@
 from entrepot.kernel.facade import offer
 from entrepot.kernel.module import Module, Schedule, Setting
 from entrepot.modules.inventory import api, commands, events, pages, queries, reactions, tables
-from entrepot.modules.inventory.commands import confirming, reserving, stocking, taking
+from entrepot.modules.inventory.commands import confirming, reserving, returning, stocking, taking
 from entrepot.modules.inventory.contract import Inventory
 
 module = Module(
@@ -27,7 +27,7 @@ module = Module(
             taking.hold,
             taking.deduct,
             taking.deduct_many,
-            taking.put_back,
+            returning.put_back,
             stocking.receive,
         )
     ],

@@ -162,9 +162,12 @@ async def owner_of(ctx: Ctx, warehouse_id: UUID) -> UUID:
 
 
 async def levels_equal_ledger(ctx: Ctx) -> list[str]:
-    """Every level that differs from the sum of its ledger lines; there must never be one."""
+    """Every level that differs in goods or in value from the sum of its ledger lines; there must never be one."""
     rows = await ctx.connection.fetch(_DIFFERENCES)
-    return [f"{row['sku']}: level {row['on_hand']}, ledger {row['counted']}" for row in rows]
+    return [
+        f"{row['sku']}: level {row['on_hand']} worth {row['value']}, ledger {row['counted']} worth {row['worth']}"
+        for row in rows
+    ]
 
 
 async def oversold(ctx: Ctx, order_id: UUID | None) -> list[Obstacle]:
@@ -219,9 +222,9 @@ WHERE resolved_at IS NULL AND ($1::uuid IS NULL OR reference = $1) ORDER BY crea
 """
 
 _DIFFERENCES = """
-SELECT coalesce(l.sku, m.sku) AS sku, l.on_hand, m.counted FROM inventory.stock_level l
-FULL JOIN (SELECT warehouse_id, sku, sum(quantity) AS counted, sum(value) AS value
+SELECT coalesce(l.sku, m.sku) AS sku, l.on_hand, l.value, m.counted, m.worth FROM inventory.stock_level l
+FULL JOIN (SELECT warehouse_id, sku, sum(quantity) AS counted, sum(value) AS worth
            FROM inventory.stock_ledger GROUP BY warehouse_id, sku) m USING (warehouse_id, sku)
-WHERE coalesce(l.on_hand, 0) <> coalesce(m.counted, 0) OR coalesce(l.value, 0) <> coalesce(m.value, 0)
+WHERE coalesce(l.on_hand, 0) <> coalesce(m.counted, 0) OR coalesce(l.value, 0) <> coalesce(m.worth, 0)
 ORDER BY 1 LIMIT 100
 """

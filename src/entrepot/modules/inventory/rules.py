@@ -10,6 +10,7 @@ from entrepot.modules.inventory.contract import Available, Cost, Take, Taken, Wa
 from entrepot.pure.errors import Invalid
 
 CENT = Decimal("0.01")
+MILLIONTH = Decimal("0.000001")
 ZERO = Decimal(0)
 
 
@@ -40,6 +41,16 @@ class Level:
         self.on_hand -= quantity
         self.value -= cost
         return cost
+
+    def enter(self, quantity: Decimal, value: Decimal) -> None:
+        """Bring goods in with their value, or take them out with it (both negative).
+
+        What comes in makes a new average, of all that is there then; what leaves changes none. `_ENTER` of
+        `commands/stocking.py` is this for many levels at once."""
+        self.on_hand += quantity
+        self.value += value
+        if quantity > 0 and self.on_hand > 0:
+            self.unit_cost = each(self.value, self.on_hand)
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,6 +102,11 @@ def state(level: Level | None) -> tuple[Decimal, Decimal, Decimal]:
     if level is None:
         return ZERO, ZERO, ZERO
     return level.available, level.on_hand, level.reserved
+
+
+def each(value: Decimal, quantity: Decimal) -> Decimal:
+    """What one piece is worth, to six places."""
+    return (value / quantity).quantize(MILLIONTH, ROUND_HALF_UP)
 
 
 def cents(amount: Decimal) -> Decimal:

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from decimal import Decimal
 from uuid import UUID
 
 from entrepot.kernel.ctx import Ctx
+from entrepot.modules.accounting import rules
 from entrepot.modules.accounting.rules import Draft
 from entrepot.pure.ids import new_id
 
@@ -15,16 +15,10 @@ async def keep(ctx: Ctx, posted: Sequence[Draft], accounts: dict[str, UUID]) -> 
     """Add what these entries of one business entity move to the balances of their accounts and months; `accounts` are the
     ids by code."""
     entity_id = posted[0].entity_id
-    by_month: dict[tuple[int, int], dict[str, tuple[Decimal, Decimal]]] = {}
-    for draft in posted:
-        moved = by_month.setdefault((draft.date.year, draft.date.month), {})
-        for line in draft.lines:
-            debit, credit = moved.get(line.account, _NOTHING)
-            moved[line.account] = (debit + line.debit, credit + line.credit)
     # In one order for everybody: who posts to the same accounts waits for the other, and never in a circle.
     sums = sorted(
         (accounts[code], year, month, *both)
-        for (year, month), moved in by_month.items()
+        for (year, month), moved in rules.moved(posted).items()
         for code, both in moved.items()
     )
     rows = [
@@ -42,7 +36,6 @@ async def keep(ctx: Ctx, posted: Sequence[Draft], accounts: dict[str, UUID]) -> 
     await ctx.run_later("accounting.account_balance", _KEEP, rows, ctx.now)
 
 
-_NOTHING = (Decimal(0), Decimal(0))
 _KEEP = """
 INSERT INTO accounting.account_balance AS b (id, entity_id, account_id, year, month, debit, credit, updated_at)
 SELECT u.*, $2 FROM json_to_recordset($1::json) AS u(id uuid, entity_id uuid, account_id uuid, year bigint, month bigint,

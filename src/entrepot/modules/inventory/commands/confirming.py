@@ -9,7 +9,8 @@ from uuid import UUID
 import msgspec
 
 from entrepot.kernel.ctx import Ctx
-from entrepot.modules.inventory.commands.taking import deduct_many, put_back
+from entrepot.modules.inventory.commands.returning import put_back
+from entrepot.modules.inventory.commands.taking import deduct_many
 from entrepot.modules.inventory.contract import Take, Want
 from entrepot.modules.inventory.tables import Confirmation
 

@@ -1,4 +1,4 @@
-"""Goods that a customer brings back: they come in again at what they cost when they left."""
+"""Goods that come back: they come in again at what they cost when they left."""
 
 from __future__ import annotations
 
@@ -12,7 +12,27 @@ from entrepot.modules.inventory import rules
 from entrepot.modules.inventory.commands.stocking import enter
 from entrepot.modules.inventory.contract import Want
 from entrepot.modules.inventory.events import Moved, StockReturned
+from entrepot.modules.inventory.queries import owner_of
 from entrepot.pure.ids import new_id
+
+
+async def put_back(ctx: Ctx, reference: UUID) -> None:
+    await ctx.run(_HOLD_GONE, reference)
+    gone: dict[UUID, list[tuple[str, Decimal, Decimal]]] = {}
+    for row in await ctx.connection.fetch(_GONE, reference):
+        gone.setdefault(row["warehouse_id"], []).append((row["sku"], row["quantity"], row["value"]))
+    for warehouse_id, lines in gone.items():
+        await enter(ctx, reference, warehouse_id, "return", "", lines)
+        ctx.emit(
+            StockReturned(
+                movement_id=new_id(),
+                at=ctx.now,
+                reference=reference,
+                warehouse_id=warehouse_id,
+                entity_id=await owner_of(ctx, warehouse_id),
+                lines=[Moved(*line) for line in lines],
+            )
+        )
 
 
 async def take_back(
@@ -48,6 +68,16 @@ async def take_back(
     )
 
 
+# The levels are locked by a statement of their own: the next one then sees what another telling brought back.
+_HOLD_GONE = """
+SELECT l.sku FROM inventory.stock_level l
+WHERE (l.warehouse_id, l.sku) IN (SELECT warehouse_id, sku FROM inventory.stock_ledger WHERE reference = $1)
+ORDER BY l.warehouse_id, l.sku FOR UPDATE
+"""
+_GONE = """
+SELECT warehouse_id, sku, -sum(quantity) AS quantity, -sum(value) AS value FROM inventory.stock_ledger
+WHERE reference = $1 AND kind IN ('sale', 'return') GROUP BY warehouse_id, sku HAVING sum(quantity) < 0 ORDER BY warehouse_id, sku
+"""
 _LEFT = """
 SELECT sku, -sum(quantity) AS quantity, -sum(value) AS value FROM inventory.stock_ledger
 WHERE reference = $1 AND warehouse_id = $2 AND kind IN ('sale', 'return', 'customer_return') GROUP BY sku

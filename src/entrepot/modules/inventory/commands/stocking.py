@@ -232,7 +232,7 @@ async def enter(
             "warehouse_id": warehouse_id,
             "sku": sku,
             "quantity": quantity,
-            "unit_cost": (value / quantity).quantize(Decimal("0.000001")) if quantity else Decimal(0),
+            "unit_cost": rules.each(value, quantity) if quantity else rules.ZERO,
             "value": value,
             "kind": kind,
             "reference": reference,

@@ -17,7 +17,6 @@ from entrepot.modules.inventory.events import (
     StockDepleted,
     StockLow,
     StockOversold,
-    StockReturned,
 )
 from entrepot.modules.inventory.queries import default_warehouse, owner_of
 from entrepot.modules.inventory.tables import Confirmation, Shortage
@@ -59,25 +58,6 @@ async def deduct_many(ctx: Ctx, batch: UUID, warehouse_id: UUID, takes: list[Tak
         await _tell_levels(ctx, warehouse_id, levels, start, thresholds, issues)
     made = {outcome.reference: outcome for outcome in outcomes}
     return [before.get(take.reference) or made[take.reference] for take in takes]
-
-
-async def put_back(ctx: Ctx, reference: UUID) -> None:
-    await ctx.connection.fetch(_HOLD_GONE, reference)
-    rows = await ctx.connection.fetch(_PUT_BACK, reference, ctx.now, ctx.actor.id)
-    by_warehouse: dict[UUID, list[Moved]] = {}
-    for row in rows:
-        by_warehouse.setdefault(row["warehouse_id"], []).append(Moved(row["sku"], row["quantity"], row["value"]))
-    for warehouse_id, lines in by_warehouse.items():
-        ctx.emit(
-            StockReturned(
-                movement_id=new_id(),
-                at=ctx.now,
-                reference=reference,
-                warehouse_id=warehouse_id,
-                entity_id=await owner_of(ctx, warehouse_id),
-                lines=lines,
-            )
-        )
 
 
 def not_enough(missing: Sequence[Available], wants: Sequence[Want]) -> Conflict:
@@ -228,26 +208,4 @@ INSERT INTO inventory.stock_ledger (id, at, warehouse_id, sku, quantity, unit_co
 SELECT u.id, u.at, $1, u.sku, u.quantity, round(u.value / u.quantity, 6), u.value, 'sale', u.reference, u.actor, $3
 FROM json_to_recordset($2::json) AS u(id uuid, at timestamptz, sku text, quantity numeric, value numeric,
                                       reference uuid, actor uuid)
-"""
-# The levels are locked by a statement of their own: the next one then sees what another telling brought back.
-_HOLD_GONE = """
-SELECT l.sku FROM inventory.stock_level l
-WHERE (l.warehouse_id, l.sku) IN (SELECT warehouse_id, sku FROM inventory.stock_ledger WHERE reference = $1)
-ORDER BY l.warehouse_id, l.sku FOR UPDATE
-"""
-_PUT_BACK = """
-WITH gone AS (
-    SELECT warehouse_id, sku, -sum(quantity) AS quantity, -sum(value) AS value
-    FROM inventory.stock_ledger WHERE reference = $1 AND kind IN ('sale', 'return')
-    GROUP BY warehouse_id, sku HAVING sum(quantity) < 0
-), level AS (
-    UPDATE inventory.stock_level l SET on_hand = l.on_hand + g.quantity, value = l.value + g.value, updated_at = $2
-    FROM gone g WHERE l.warehouse_id = g.warehouse_id AND l.sku = g.sku
-), entered AS (
-    INSERT INTO inventory.stock_ledger
-        (id, at, warehouse_id, sku, quantity, unit_cost, value, kind, reference, actor)
-    SELECT gen_random_uuid(), $2, g.warehouse_id, g.sku, g.quantity, round(g.value / g.quantity, 6), g.value,
-           'return', $1, $3 FROM gone g
-)
-SELECT warehouse_id, sku, quantity, value FROM gone ORDER BY warehouse_id, sku
 """
