@@ -27,6 +27,7 @@ class System(Running):
         return {
             **super().environment(port),
             "ENTREPOT_LOG_LEVEL": "warning",
+            "PYTHONUNBUFFERED": "",  # what is printed unbuffered and interrupted by a signal is cut short
             "PYTHONPATH": f"{ROOT / 'src'}{os.pathsep}{ROOT}",
         }
 

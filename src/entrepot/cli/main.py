@@ -389,6 +389,9 @@ def _table(rows: list[dict[str, Any]], format: Shape) -> None:
 
 
 def _raw(content: bytes) -> None:
-    """Without colours or wrapping: another program reads this."""
-    sys.stdout.buffer.write(content + b"\n")
+    """Without colours or wrapping: another program reads this. All of it, also where Python is told not to buffer: there a
+    signal cuts a write short."""
+    left = memoryview(content + b"\n")
+    while left:
+        left = left[sys.stdout.buffer.write(left) :]
     sys.stdout.flush()
