@@ -10,7 +10,8 @@ from uuid import UUID
 import asyncpg
 import pytest
 
-from entrepot.kernel import positions, relay, replay
+from entrepot.kernel import relay, replay
+from entrepot.kernel.delivery import behind
 from entrepot.kernel.house import House
 from entrepot.kernel.positions import END, Fence, Position, Seen
 from entrepot.kernel.units import unit
@@ -141,7 +142,7 @@ async def test_a_hole_below_what_is_done_counts_as_behind(fresh: World) -> None:
     await house.relay.drain()
     await house.relay.drain()
     async with house.databases.main.connection() as connection:
-        assert name not in await positions.behind(connection)
+        assert name not in await behind(connection)
     [log] = await system(house, "SELECT max(seq) AS seq FROM kernel.event")
     await system(
         house,
@@ -151,7 +152,7 @@ async def test_a_hole_below_what_is_done_counts_as_behind(fresh: World) -> None:
         log["seq"],
     )
     async with house.databases.main.connection() as connection:
-        assert name in await positions.behind(connection)
+        assert name in await behind(connection)
     await house.relay.drain()
     await house.relay.drain()
     [state] = await system(house, POSITION, name)
@@ -389,7 +390,7 @@ async def test_without_a_ring_the_watch_finds_what_is_behind(
 
         async def at_the_end() -> bool:
             async with writer.databases.main.connection() as connection:
-                return await positions.behind(connection) == {}
+                return await behind(connection) == {}
 
         await until(at_the_end)
     finally:

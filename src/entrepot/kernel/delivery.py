@@ -165,6 +165,12 @@ class Batch:
             raise ctx.spoiled
 
 
+async def behind(connection: Connection) -> dict[str, bool]:
+    """The subscriptions that are not at the end of the log, or have a parked event to try again; True for the latter."""
+    async with along_the_log(connection):
+        return await positions.behind(connection)
+
+
 async def pass_by(connection: Connection, hearing: Mapping[str, Collection[str]]) -> set[str]:
     """Move on, with one look at the log, the subscriptions for which there is nothing in it; `hearing` has the names of the
     events of each. Returns which were moved or need not be."""

@@ -189,8 +189,7 @@ async def register(connection: Connection, names: Sequence[str], from_start: Seq
 
 
 async def behind(connection: Connection) -> dict[str, bool]:
-    """The subscriptions that are not at the end of the log, or have a parked event to try again; True for the latter. Only
-    the house itself sees what is parked for all tenants."""
+    """What `delivery.behind` tells; only the house itself sees what is parked for all tenants."""
     return {row["name"]: row["due"] for row in await connection.fetch(_BEHIND)}
 
 

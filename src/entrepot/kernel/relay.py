@@ -18,7 +18,7 @@ import structlog
 from entrepot.kernel import positions
 from entrepot.kernel.ctx import Ctx
 from entrepot.kernel.database import Database
-from entrepot.kernel.delivery import Batch, Failed, along_the_log, pass_by
+from entrepot.kernel.delivery import Batch, Failed, behind, pass_by
 from entrepot.kernel.log import Bell
 from entrepot.kernel.logs import about
 from entrepot.kernel.positions import BATCH
@@ -270,21 +270,20 @@ class Relay:
         """The subscriptions that must look into the log. Most have nothing to hear in it: they are moved on together."""
         turns = self._turns[database.name]
         async with database.connection() as connection:
-            async with along_the_log(connection):
-                behind = await positions.behind(connection)
+            late = await behind(connection)
             hearing = {
                 name: reaction.events.keys()
                 for name, reaction in self.reactions.items()
-                if name in behind and reaction.forward is None and not (name in turns and turns[name].locked())
+                if name in late and reaction.forward is None and not (name in turns and turns[name].locked())
             }
             if not hearing:
-                return set(behind)
+                return set(late)
             async with contextlib.AsyncExitStack() as stack:
                 for name in hearing:  # in one order for everybody
                     if name in turns:
                         await stack.enter_async_context(turns[name])
                 idle = await pass_by(connection, hearing)
-        return {name for name, due in behind.items() if due or name not in idle}
+        return {name for name, due in late.items() if due or name not in idle}
 
     async def _rest(self, seconds: float) -> None:
         with contextlib.suppress(asyncio.TimeoutError):
