@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import asyncio
 import importlib
+import signal
 import sys
 import time
 import traceback
@@ -139,6 +140,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     options = parsed(arguments)
     run = asked(options)
     facts = machine()
+    # Whoever ends it ends its systems too.
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
     try:
         asyncio.run(measured(run))
     finally:

@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import time
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
 from statistics import median
 from typing import Any
 
@@ -11,6 +14,8 @@ import httpx2
 from bench.grown import grown
 from bench.measuring import percentile
 from bench.run import Run
+from bench.shop import Shop
+from bench.system import System
 
 PAGE, FAR = 50, 1000
 FILTER = {"state": "completed", "total__gte": "5", "sort": "-placed_at"}
@@ -20,24 +25,17 @@ async def measure(run: Run) -> None:
     system, shop = await grown(run)
     pages = min(FAR, run.orders // PAGE // 2)
     connection = await system.connect()
-    headers = {"authorization": f"Bearer {shop.token}"}
     first, last, first_limits, last_limits, shown, dashboards = [], [], [], [], [], []
-    pages_of = {**headers, "accept": "text/html"}
-    async with (
-        httpx2.AsyncClient(base_url=f"{system.urls[0]}/api/v1", headers=headers, timeout=60) as client,
-        httpx2.AsyncClient(base_url=system.urls[0], headers=pages_of, timeout=60) as browser,
-    ):
-        cursor, row = await _walk(client, pages)
+    async with reader_of(run, system, shop) as reader:
+        cursor, row = await reader.walk(pages)
         for _ in range(run.rounds):
             first_limits.append(await _plain(run, connection, _FIRST, shop.tenant))
-            first.append(median(await _times(run, client, "/orders", {**FILTER, "limit": str(PAGE)})))
+            first.append(await reader.page())
             after = (shop.tenant, row["placed_at"], row["id"])
             last_limits.append(await _plain(run, connection, _NEXT, *after))
-            asked = {**FILTER, "limit": str(PAGE), "cursor": cursor}
-            last.append(median(await _times(run, client, "/orders", asked)))
-            page = {name: value for name, value in asked.items() if name != "limit"}
-            shown.append(median(await _times(run, browser, "/orders", page)))
-            dashboards.append(percentile(await _times(run, browser, "/", {}), 0.95))
+            last.append(await reader.page(cursor))
+            shown.append(await reader.shown(cursor))
+            dashboards.append(await reader.dashboard())
     await connection.close()
     run.add("lists.first_page_ms", "ms", first, first_limits, f"first {PAGE} of {run.orders} orders, by HTTP")
     run.add("lists.far_page_ms", "ms", last, last_limits, f"page {pages} of {PAGE}, by HTTP")
@@ -45,27 +43,63 @@ async def measure(run: Run) -> None:
     run.add("lists.dashboard_p95_ms", "ms", dashboards, about=f"the home page at {run.orders} orders, by HTTP")
 
 
-async def _walk(client: httpx2.AsyncClient, pages: int) -> tuple[str, Any]:
-    """The cursor behind the page before, and the last row of it; a cursor says where, however long the pages were."""
-    asked = {**FILTER, "limit": "200"}
-    cursor, row = "", None
-    for _ in range(max(1, (pages - 1) * PAGE // 200)):
-        answer = await client.get("/orders", params={**asked, **({"cursor": cursor} if cursor else {})})
-        page = answer.json()
-        assert answer.status_code == 200, page
-        cursor, row = page["next_cursor"], page["data"][-1]
-    return cursor, row
+@dataclass(frozen=True)
+class Reader:
+    """Somebody who looks at a shop, by the API and in a browser; times are in milliseconds, of some requests by HTTP."""
+
+    samples: int
+    api: httpx2.AsyncClient
+    browser: httpx2.AsyncClient
+
+    async def page(self, cursor: str = "") -> float:
+        """Median of a page of fifty orders, filtered and sorted: the first, or the one behind a cursor."""
+        return median(await self._times(self.api, "/orders", {**FILTER, "limit": str(PAGE), **_behind(cursor)}))
+
+    async def shown(self, cursor: str) -> float:
+        """Median of the same as a page."""
+        return median(await self._times(self.browser, "/orders", {**FILTER, **_behind(cursor)}))
+
+    async def dashboard(self) -> float:
+        """95th percentile of the home page."""
+        return percentile(await self._times(self.browser, "/", {}), 0.95)
+
+    async def trial_balance(self) -> float:
+        """Median of the report."""
+        return median(await self._times(self.api, "/accounting/reports/trial-balance", {}))
+
+    async def walk(self, pages: int) -> tuple[str, Any]:
+        """The cursor behind the page before, and the last row of it; a cursor says where, however long the pages were."""
+        cursor, row = "", None
+        for _ in range(max(1, (pages - 1) * PAGE // 200)):
+            answer = await self.api.get("/orders", params={**FILTER, "limit": "200", **_behind(cursor)})
+            page = answer.json()
+            assert answer.status_code == 200, page
+            cursor, row = page["next_cursor"], page["data"][-1]
+        return cursor, row
+
+    async def _times(self, client: httpx2.AsyncClient, path: str, asked: dict[str, str]) -> list[float]:
+        """Of each of some requests; the first one is for warming up."""
+        found = []
+        for _ in range(self.samples // 3 + 1):
+            began = time.perf_counter()
+            answer = await client.get(path, params=asked)
+            found.append((time.perf_counter() - began) * 1000)
+            assert answer.status_code == 200, answer.text
+        return found[1:]
 
 
-async def _times(run: Run, client: httpx2.AsyncClient, path: str, asked: dict[str, str]) -> list[float]:
-    """Milliseconds of each of some requests; the first one is for warming up."""
-    found = []
-    for _ in range(run.samples // 3 + 1):
-        began = time.perf_counter()
-        answer = await client.get(path, params=asked)
-        found.append((time.perf_counter() - began) * 1000)
-        assert answer.status_code == 200, answer.text
-    return found[1:]
+@asynccontextmanager
+async def reader_of(run: Run, system: System, shop: Shop) -> AsyncIterator[Reader]:
+    headers = {"authorization": f"Bearer {shop.token}"}
+    async with (
+        httpx2.AsyncClient(base_url=f"{system.urls[0]}/api/v1", headers=headers, timeout=60) as api,
+        httpx2.AsyncClient(base_url=system.urls[0], headers={**headers, "accept": "text/html"}, timeout=60) as browser,
+    ):
+        yield Reader(run.samples, api, browser)
+
+
+def _behind(cursor: str) -> dict[str, str]:
+    return {"cursor": cursor} if cursor else {}
 
 
 async def _plain(run: Run, connection: Any, sql: str, *arguments: Any) -> float:

@@ -8,8 +8,7 @@ from statistics import median
 from typing import Any
 from uuid import UUID
 
-import httpx2
-
+from bench.figures.lists import reader_of
 from bench.grown import grown
 from bench.run import Run
 from entrepot import assembly
@@ -48,13 +47,9 @@ async def measure(run: Run) -> None:
         await owner.close()
     run.add("reports.trial_balance_ms", "ms", mine, kept, f"over {lines} lines, in a transaction of its own")
     run.add("reports.recount_ratio_ms", "ms", mine, counted, "the same beside GROUP BY over all lines")
-    run.add("reports.trial_balance_http_ms", "ms", await _by_http(run, system.urls[0], shop.token), kept, "by HTTP")
-
-
-async def _by_http(run: Run, url: str, token: str) -> list[float]:
-    async with httpx2.AsyncClient(headers={"authorization": f"Bearer {token}"}, timeout=60) as client:
-        path = f"{url}/api/v1/accounting/reports/trial-balance"
-        return [await _median(run.samples, lambda: client.get(path)) for _ in range(run.rounds)]
+    async with reader_of(run, system, shop) as reader:
+        asked = [await reader.trial_balance() for _ in range(run.rounds)]
+    run.add("reports.trial_balance_http_ms", "ms", asked, kept, "by HTTP")
 
 
 async def _median(times: int, call: Any) -> float:
