@@ -8,6 +8,7 @@ depends on its effects."""
 from __future__ import annotations
 
 from collections.abc import Sequence
+from operator import attrgetter
 from uuid import UUID
 
 import structlog
@@ -16,6 +17,7 @@ from entrepot.kernel.ctx import SYSTEM, Again, Ctx
 from entrepot.kernel.log import Pending
 from entrepot.kernel.origins import NIL, Caller, Origin, Origins, context_of
 from entrepot.kernel.relay import Reaction
+from entrepot.pure.groups import grouped
 
 logger = structlog.get_logger("entrepot.relay")
 
@@ -71,21 +73,15 @@ async def _paused(ctx: Ctx) -> set[str]:
 async def _call(ctx: Ctx, reaction: Reaction, events: Sequence[Pending]) -> None:
     """What the relay does with a batch, and as whom: each effect names the event it comes from as its cause."""
     mine = ctx.actor, ctx.caller, ctx.entity_id, ctx.origins
-    by_entity: dict[UUID, list[Pending]] = {}
-    for each in events:
-        by_entity.setdefault(each.entity_id, []).append(each)
     theirs: Origins = {each.subject: Origin(SYSTEM, _caller(each)) for each in events}
     # Rows of the unit itself and of the reaction come of the same references; the module tells them apart.
     module = reaction.name.split(".", 1)[0]
     apart: dict[UUID | str, Origin] = {f"{module}.{subject}": origin for subject, origin in theirs.items()}
     ctx.connection.context(context_of(ctx.actor, ctx.caller, {**ctx.origins, **apart}))
     ctx.actor, ctx.origins, ctx.at_once = SYSTEM, theirs, True
-    for entity_id, part in by_entity.items():
+    for entity_id, part in grouped(events, attrgetter("entity_id")).items():
         ctx.entity_id, ctx.caller = entity_id, _caller(part[0])
-        with ctx.house.metrics.timed(reaction.name):
-            await reaction.handler(ctx, [each.event for each in part])
-        if ctx.spoiled is not None:
-            raise ctx.spoiled
+        await reaction.hear(ctx, [each.event for each in part])
     ctx.actor, ctx.caller, ctx.entity_id, ctx.origins = mine
     ctx.at_once = False
 

@@ -3,8 +3,9 @@ transaction."""
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Callable, Collection, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Collection, Iterable, Mapping, Sequence
 from contextlib import asynccontextmanager
+from operator import itemgetter
 from typing import TYPE_CHECKING, Any
 from uuid import UUID
 
@@ -19,6 +20,7 @@ from entrepot.kernel.logs import about
 from entrepot.kernel.origins import Origins
 from entrepot.kernel.positions import BATCH, Position
 from entrepot.kernel.units import roll_back, switch
+from entrepot.pure.groups import grouped
 
 if TYPE_CHECKING:
     from entrepot.kernel.house import House
@@ -91,10 +93,7 @@ class Batch:
         return len(rows) + len(due)
 
     async def _deliver(self, ctx: Ctx, rows: Sequence[Any], blocked: set[tuple[UUID, str]], careful: bool) -> None:
-        by_tenant: dict[UUID, list[Any]] = {}
-        for row in rows:
-            by_tenant.setdefault(row["tenant_id"], []).append(row)
-        for tenant, mine in by_tenant.items():
+        for tenant, mine in grouped(rows, itemgetter("tenant_id")).items():
             await switch(ctx, tenant, SYSTEM, _caller(mine[0]), _origins(mine))
             held = [row for row in mine if (tenant, row["subject"]) in blocked] if blocked else []
             for row in held:
@@ -104,7 +103,11 @@ class Batch:
                 await self._one_by_one(ctx, free)
             elif free:
                 try:
-                    for part in _by_entity(free) if self.reaction.batch else [[row] for row in free]:
+                    # A handler of batches acts for one business entity at a time, as any other unit does.
+                    parts: Iterable[list[Any]] = ([row] for row in free)
+                    if self.reaction.batch:
+                        parts = grouped(free, itemgetter("entity_id")).values()
+                    for part in parts:
                         await self._call(ctx, part)
                 except Exception as error:
                     if _is_transient(error, ctx.connection):
@@ -156,13 +159,10 @@ class Batch:
         ctx.caller = _caller(rows[0])
         ctx.origins = _origins(rows)
         ctx.entity_id = rows[0]["entity_id"] or NIL
-        with self.house.metrics.timed(self.reaction.name):
-            events = [
-                msgspec.json.decode(row["data"], type=self.reaction.events[row["name"]], strict=False) for row in rows
-            ]
-            await self.reaction.handler(ctx, events if self.reaction.batch else events[0])
-        if ctx.spoiled is not None:
-            raise ctx.spoiled
+        kinds = self.reaction.events
+        await self.reaction.hear(
+            ctx, [msgspec.json.decode(row["data"], type=kinds[row["name"]], strict=False) for row in rows]
+        )
 
 
 async def behind(connection: Connection) -> dict[str, bool]:
@@ -207,14 +207,6 @@ class Failed(Exception):
 
 def _is_transient(error: Exception, connection: Connection) -> bool:
     return isinstance(error, TRANSIENT) or bool(connection.is_closed())
-
-
-def _by_entity(rows: Sequence[Any]) -> Collection[list[Any]]:
-    """The rows of each business entity, so that a handler of batches acts for one at a time, as any other unit does."""
-    parts: dict[UUID | None, list[Any]] = {}
-    for row in rows:
-        parts.setdefault(row["entity_id"], []).append(row)
-    return parts.values()
 
 
 def _origins(rows: Sequence[Any]) -> Origins:

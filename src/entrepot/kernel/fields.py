@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from datetime import date
 from decimal import Decimal
+from operator import attrgetter
 from typing import Any
 from uuid import UUID
 
@@ -12,6 +13,7 @@ import msgspec
 from entrepot.kernel.ctx import Ctx
 from entrepot.pure.errors import Invalid, Refusal
 from entrepot.pure.facade import Facade, ask
+from entrepot.pure.groups import grouped
 from entrepot.pure.money import parse, plain
 
 KINDS = ("text", "number", "boolean", "date", "choice", "reference")
@@ -71,10 +73,7 @@ class Fields:
 
 
 async def _defined(ctx: Ctx) -> dict[str, list[FieldDefinition]]:
-    grouped: dict[str, list[FieldDefinition]] = {}
-    for definition in await ctx.of(FieldBook).definitions():
-        grouped.setdefault(definition.object, []).append(definition)
-    return grouped
+    return grouped(await ctx.of(FieldBook).definitions(), attrgetter("object"))
 
 
 def _text(_: FieldDefinition, value: Any) -> str:

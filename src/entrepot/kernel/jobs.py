@@ -24,6 +24,7 @@ from entrepot.kernel.ctx import NIL, SYSTEM, Caller, Ctx
 from entrepot.kernel.database import Database
 from entrepot.kernel.logs import about
 from entrepot.kernel.units import unit
+from entrepot.pure.groups import grouped
 from entrepot.pure.ids import new_id
 
 if TYPE_CHECKING:
@@ -229,10 +230,7 @@ class Jobs:
 
     async def _enqueue_for_all(self, name: str) -> None:
         """Queue a schedule for every tenant with one statement for each database; who still has it queued keeps that."""
-        by_database: dict[Database, list[UUID]] = {}
-        for tenant in await self._tenants():
-            by_database.setdefault(self.house.databases.of(tenant), []).append(tenant)
-        for database, tenants in by_database.items():
+        for database, tenants in grouped(await self._tenants(), self.house.databases.of).items():
             async with unit(self.house, NIL, SYSTEM, database=database) as ctx, ctx.everywhere():
                 await ctx.run(_FOR_ALL, tenants, [new_id() for _ in tenants], name, ctx.now)
 

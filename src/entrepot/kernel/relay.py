@@ -49,6 +49,14 @@ class Reaction:
     forward: Carry | None = None
     at_once: bool = False
 
+    async def hear(self, ctx: Ctx, events: Sequence[Event]) -> None:
+        """Let the handler handle events of one business entity, as whom the unit acts now: a list of them or, where it takes
+        no batches, the only one. Raises what spoiled the unit, too."""
+        with ctx.house.metrics.timed(self.name):
+            await self.handler(ctx, events if self.batch else events[0])
+        if ctx.spoiled is not None:
+            raise ctx.spoiled
+
 
 _REACTIONS = "__reaction__"
 

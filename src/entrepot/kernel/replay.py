@@ -1,7 +1,7 @@
 """What a person does about events whose handler failed, and about handlers that must hear something again.
 
 Everything here goes through the parked events of a subscription, so order per entity and exactly once hold as ever:
-the relay takes them up as soon as the unit is committed.
+the relay takes them up within a second of the unit's commit.
 """
 
 from __future__ import annotations

@@ -15,6 +15,7 @@ import msgspec
 from entrepot.kernel.facade import sign, verify
 from entrepot.kernel.log import envelope
 from entrepot.pure.events import Envelope
+from entrepot.pure.groups import grouped
 
 if TYPE_CHECKING:
     from entrepot.kernel.house import House
@@ -52,10 +53,7 @@ async def take_in(house: House, envelopes: Sequence[Envelope]) -> int:
     if not wanted:
         return 0
     new = 0
-    by_database: dict[Any, list[Envelope]] = {}
-    for e in wanted:
-        by_database.setdefault(house.databases.of(UUID(e.tenant)), []).append(e)
-    for database, mine in by_database.items():
+    for database, mine in grouped(wanted, lambda e: house.databases.of(UUID(e.tenant))).items():
         async with database.connection() as connection, connection.transaction():
             fresh = {
                 row["event_id"]

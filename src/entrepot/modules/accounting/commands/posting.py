@@ -6,6 +6,7 @@ from calendar import monthrange
 from collections.abc import Sequence
 from datetime import date
 from decimal import Decimal
+from operator import attrgetter
 from typing import Any, NamedTuple
 from uuid import UUID
 
@@ -21,6 +22,7 @@ from entrepot.modules.accounting.rules import Draft, DraftLine, EntryKind
 from entrepot.modules.accounting.tables import JournalEntry, JournalLine
 from entrepot.modules.identity.contract import Identity
 from entrepot.pure.errors import Conflict, Invalid
+from entrepot.pure.groups import grouped
 from entrepot.pure.ids import new_id
 
 
@@ -124,19 +126,12 @@ async def post_many(ctx: Ctx, drafts: Sequence[Draft]) -> int:
     fresh = [draft for draft in drafts if draft.source_key not in posted]
     if len(fresh) < len(drafts):
         await _give_back(ctx, drafts, fresh)
-    for these in _by_entity(fresh):
+    # In one order for everybody; as a rule there is one.
+    for _, these in sorted(grouped(fresh, attrgetter("entity_id")).items()):
         identified = [(new_id(), draft) for draft in these]
         await _post(ctx, identified, books, numbered)
         await status.begin(ctx, rules.ENTRY, [entry_id for entry_id, _ in identified], "posted", move="post")
     return len(fresh)
-
-
-def _by_entity(drafts: Sequence[Draft]) -> list[list[Draft]]:
-    """The drafts of each business entity, as a rule of one, in one order for everybody."""
-    found: dict[UUID, list[Draft]] = {}
-    for draft in drafts:
-        found.setdefault(draft.entity_id, []).append(draft)
-    return [found[entity_id] for entity_id in sorted(found)]
 
 
 Series = tuple[UUID, int]  # business entity and year
@@ -162,10 +157,7 @@ async def _give_back(ctx: Ctx, drafts: Sequence[Draft], fresh: Sequence[Draft]) 
 
 
 def _by_series(drafts: Sequence[Draft]) -> dict[Series, list[Draft]]:
-    found: dict[Series, list[Draft]] = {}
-    for draft in drafts:
-        found.setdefault((draft.entity_id, draft.date.year), []).append(draft)
-    return found
+    return grouped(drafts, lambda draft: (draft.entity_id, draft.date.year))
 
 
 class Account(NamedTuple):

@@ -31,6 +31,7 @@ from entrepot.modules.orders.tables import Order, OrderLine
 from entrepot.modules.payments.contract import Payments, Tender
 from entrepot.modules.tax.contract import RateCard, Tax
 from entrepot.pure.errors import Conflict, Denied, Invalid, Refusal
+from entrepot.pure.groups import grouped
 from entrepot.pure.ids import derived_id, new_id
 
 MOST_LINES = 1000
@@ -364,13 +365,10 @@ async def _write(ctx: Ctx, sold: list[Rung], guarded: bool, guess: bool = False)
 
 
 async def _write_orders(ctx: Ctx, sold: Sequence[Rung], guess: bool) -> dict[UUID, str]:
-    by_year: dict[int, list[Rung]] = {}
     zone = await ctx.house.settings.zone(ctx)
-    for one in sold:
-        by_year.setdefault(one.sale.placed_at.astimezone(zone).year, []).append(one)
+    by_year = grouped(sold, lambda one: one.sale.placed_at.astimezone(zone).year)
     numbered: dict[UUID, str] = {}
-    for year in sorted(by_year):
-        these = by_year[year]
+    for _, these in sorted(by_year.items()):
         on = these[0].sale.placed_at.astimezone(zone).date()
         taken = await numbers.take_many(ctx, "order", len(these), on=on, guess=guess)
         numbered.update({one.sale.id: number for one, number in zip(these, taken, strict=True)})
