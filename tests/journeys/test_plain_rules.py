@@ -7,7 +7,7 @@ from decimal import Decimal
 
 import asyncpg
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from entrepot.modules.accounting.commands import posting
@@ -23,7 +23,7 @@ from tests.journeys.shop import product
 from tests.journeys.test_books import drafted, posted
 from tests.journeys.test_lines import DAY, enter
 
-MANY = settings(max_examples=80, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+MANY = settings(max_examples=80, deadline=None)
 CENTS = st.integers(0, 400).map(lambda cents: Decimal(cents) / 100)
 QUANTITIES = st.integers(1, 9).map(Decimal) | st.integers(1, 9_999).map(lambda milli: Decimal(milli) / 1000)
 MOVES = st.lists(
