@@ -73,8 +73,8 @@ class Plain:
                 raise Conflict("there is not enough stock")
             self.correct(quantity, level.unit_cost if worth is None else worth)
         elif kind == "put back":
-            for back in [self.taken.pop()] if self.taken else []:
-                level.enter(*back)
+            if self.taken:
+                level.enter(*self.taken.pop())
         else:
             if kind == "take" and level.available < quantity:
                 raise Conflict("there is not enough stock")

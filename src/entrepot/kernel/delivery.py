@@ -61,7 +61,7 @@ class Batch:
         async with self.database.connection() as connection:
             ctx = Ctx(self.house, self.database, connection, NIL, SYSTEM)
             try:
-                async with along_the_log(connection):
+                async with _along_the_log(connection):
                     handled = await self._read_and_handle(ctx, wait, careful)
                     await ctx.connection.settle()
             except BaseException:
@@ -167,14 +167,14 @@ class Batch:
 
 async def behind(connection: Connection) -> dict[str, bool]:
     """The subscriptions that are not at the end of the log, or have a parked event to try again; True for the latter."""
-    async with along_the_log(connection):
+    async with _along_the_log(connection):
         return await positions.behind(connection)
 
 
 async def pass_by(connection: Connection, hearing: Mapping[str, Collection[str]]) -> set[str]:
     """Move on, with one look at the log, the subscriptions for which there is nothing in it; `hearing` has the names of the
     events of each. Returns which were moved or need not be."""
-    async with along_the_log(connection):
+    async with _along_the_log(connection):
         held = await positions.lock_many(connection, hearing.keys())
         near = {name: at for name, at in held.items() if at.newest - at.holes()[0][0] < NEAR}
         idle: dict[str, Position] = {}
@@ -190,7 +190,7 @@ async def pass_by(connection: Connection, hearing: Mapping[str, Collection[str]]
 
 
 @asynccontextmanager
-async def along_the_log(connection: Connection) -> AsyncIterator[None]:
+async def _along_the_log(connection: Connection) -> AsyncIterator[None]:
     """A transaction of the house itself, which reads the log of all tenants."""
     await connection.execute(f"BEGIN; SET LOCAL ROLE entrepot_system; {positions.ALONG}")
     try:
