@@ -244,6 +244,7 @@ async def enter(
     await ctx.add_many(StockMove, rows)
 
 
+# `rules.Level.enter` for many levels at once; `tests/journeys/test_plain_rules.py` holds both to the same.
 _ENTER = """
 UPDATE inventory.stock_level l SET on_hand = l.on_hand + u.quantity, value = l.value + u.value, updated_at = $5,
     unit_cost = CASE WHEN u.quantity > 0 AND l.on_hand + u.quantity > 0
