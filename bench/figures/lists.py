@@ -21,13 +21,33 @@ PAGE, FAR = 50, 1000
 FILTER = {"state": "completed", "total__gte": "5", "sort": "-placed_at"}
 
 
+@dataclass(frozen=True)
+class Asked:
+    """A list as somebody asks for it."""
+
+    path: str
+    query: dict[str, str]
+
+
+ORDERS = Asked("/orders", FILTER)
+OTHERS = {
+    "amount": Asked("/orders", {"total__gte": "5", "sort": "-total"}),
+    "state": Asked("/orders", {"sort": "state"}),
+    "journal": Asked("/accounting/journal-entries", {}),
+    "payments": Asked("/payments", {"sort": "amount"}),
+}
+"""Lists whose thousandth page is looked at as well: sorted by what many rows have in common, and of the books."""
+
+
 async def measure(run: Run) -> None:
     system, shop = await grown(run)
     pages = min(FAR, run.orders // PAGE // 2)
     connection = await system.connect()
     first, last, first_limits, last_limits, shown, dashboards = [], [], [], [], [], []
+    others: dict[str, list[float]] = {name: [] for name in OTHERS}
     async with reader_of(run, system, shop) as reader:
         cursor, row = await reader.walk(pages)
+        behind = {name: (await reader.walk(pages, asked))[0] for name, asked in OTHERS.items()}
         for _ in range(run.rounds):
             first_limits.append(await _plain(run, connection, _FIRST, shop.tenant))
             first.append(await reader.page())
@@ -36,10 +56,19 @@ async def measure(run: Run) -> None:
             last.append(await reader.page(cursor))
             shown.append(await reader.shown(cursor))
             dashboards.append(await reader.dashboard())
+            for name, asked in OTHERS.items():
+                others[name].append(await reader.page(behind[name], asked))
     await connection.close()
     run.add("lists.first_page_ms", "ms", first, first_limits, f"first {PAGE} of {run.orders} orders, by HTTP")
     run.add("lists.far_page_ms", "ms", last, last_limits, f"page {pages} of {PAGE}, by HTTP")
     run.add("lists.shown_page_ms", "ms", shown, about=f"page {pages} as a browser gets it, by HTTP")
+    for name, asked in OTHERS.items():
+        run.add(
+            f"lists.{name}_far_page_ms",
+            "ms",
+            others[name],
+            about=f"page {pages} of {asked.path} {asked.query}, by HTTP",
+        )
     run.add("lists.dashboard_p95_ms", "ms", dashboards, about=f"the home page at {run.orders} orders, by HTTP")
 
 
@@ -51,12 +80,12 @@ class Reader:
     api: httpx2.AsyncClient
     browser: httpx2.AsyncClient
 
-    async def page(self, cursor: str = "") -> float:
-        """Median of a page of fifty orders, filtered and sorted: the first, or the one behind a cursor."""
-        return median(await self._times(self.api, "/orders", {**FILTER, "limit": str(PAGE), **_behind(cursor)}))
+    async def page(self, cursor: str = "", asked: Asked = ORDERS) -> float:
+        """Median of a page of fifty: the first, or the one behind a cursor."""
+        return median(await self._times(self.api, asked.path, {**asked.query, "limit": str(PAGE), **_behind(cursor)}))
 
     async def shown(self, cursor: str) -> float:
-        """Median of the same as a page."""
+        """Median of orders as a page."""
         return median(await self._times(self.browser, "/orders", {**FILTER, **_behind(cursor)}))
 
     async def dashboard(self) -> float:
@@ -67,11 +96,11 @@ class Reader:
         """Median of the report."""
         return median(await self._times(self.api, "/accounting/reports/trial-balance", {}))
 
-    async def walk(self, pages: int) -> tuple[str, Any]:
+    async def walk(self, pages: int, asked: Asked = ORDERS) -> tuple[str, Any]:
         """The cursor behind the page before, and the last row of it; a cursor says where, however long the pages were."""
         cursor, row = "", None
         for _ in range(max(1, (pages - 1) * PAGE // 200)):
-            answer = await self.api.get("/orders", params={**FILTER, "limit": "200", **_behind(cursor)})
+            answer = await self.api.get(asked.path, params={**asked.query, "limit": "200", **_behind(cursor)})
             page = answer.json()
             assert answer.status_code == 200, page
             cursor, row = page["next_cursor"], page["data"][-1]

@@ -32,6 +32,8 @@ OPERATORS: dict[str, Callable[[Any, Any], Any]] = {
     "lt": lambda column, value: column < value,
     "ne": lambda column, value: column.is_distinct_from(value),
 }
+ROUGHLY = {"": "", "gte": "gte", "gt": "gte", "lte": "lte", "lt": "lte"}
+"""How a rank compares where an amount compares so."""
 RESERVED = frozenset({"limit", "cursor", "sort", "q", "count", "format", "preview", "columns", "view"})
 ACTOR: Any = sa.bindparam("actor", type_=pg.UUID(as_uuid=True))
 """Who asks, in the columns of a list with a `scope`."""
@@ -50,8 +52,9 @@ class Page(msgspec.Struct, Generic[S], omit_defaults=True):
 class Listing(Generic[S]):
     """A list: the rows' shape, what may be searched, and the order when none is asked.
 
-    Every field of the shape can be filtered, every field that is never empty can be sorted by. `key` is the field
-    that makes the order total; it must be unique. Numbers of a row with a currency are amounts of it, but for those
+    Every field of the shape can be filtered, every field that is never empty can be sorted by. Rows that are alike in
+    what was asked stand in the list's own order, and down is up reversed, so that one index serves both. `key` is the
+    field that makes the order total; it must be unique. Numbers of a row with a currency are amounts of it, but for those
     that `quantities` names. `scope` says what of it the actor may see."""
 
     name: str
@@ -86,6 +89,11 @@ class Listing(Generic[S]):
     def sortable(self, name: str) -> bool:
         return name in self.columns and not _is_optional(self.kinds[name]) and _plain(self.kinds[name]) is not None
 
+    def sought_by(self, name: str) -> Any:
+        """The SQL expression that puts rows in the order of a field: an amount's rank where it has one."""
+        column = self.columns[name]
+        return column.info.get("rank", column) if isinstance(column, sa.Column) else column
+
     def filterable(self, name: str) -> bool:
         return name in self.columns and _plain(self.kinds[name]) is not None
 
@@ -106,20 +114,24 @@ async def read_page(ctx: Ctx, listing: Listing[S], query: Mapping[str, str], *, 
     limit = _limit(query.get("limit"), most)
     order = _order(listing, query.get("sort") or listing.sort)
     conditions = [*conditions_of(listing, query), *scope_of(ctx, listing)]
-    select = listing.view.select.where(*conditions)
+    sought = [listing.sought_by(name) for name, _ in order]
+    select = listing.view.select.where(*conditions).order_by(
+        *(column.desc() if down else column.asc() for column, (_, down) in zip(sought, order, strict=True))
+    )
+    stretches: list[Any] = [sa.true()]
     after = query.get("cursor")
     if after:
-        names = [name for name, _ in order]
         try:
-            values = decode_cursor(after, [_plain(listing.kinds[name]) for name in names])
+            values = decode_cursor(after, [_plain(listing.kinds[name]) for name, _ in order])
         except Malformed as error:
             raise Invalid.field("cursor", "the cursor is not one of ours") from error
-        select = select.where(_after(listing, order, values))
-    ordered = select.order_by(
-        *(listing.columns[name].desc() if down else listing.columns[name].asc() for name, down in order)
-    )
-    sql, arguments = db.compiled(asked_by(ctx, listing, ordered.limit(limit + 1)))
-    rows = [listing.view.make(row) for row in await ctx.connection.fetch(sql, *arguments)]
+        stretches = _behind(sought, [down for _, down in order], values)
+    rows: list[S] = []
+    for stretch in stretches:
+        sql, arguments = db.compiled(asked_by(ctx, listing, select.where(stretch).limit(limit + 1 - len(rows))))
+        rows += [listing.view.make(row) for row in await ctx.connection.fetch(sql, *arguments)]
+        if len(rows) > limit:
+            break
     cursor = None
     if len(rows) > limit:
         rows = rows[:limit]
@@ -179,7 +191,18 @@ def _limit(text: str | None, most: int) -> int:
 
 
 def _order(listing: Listing[Any], text: str) -> list[tuple[str, bool]]:
-    order: list[tuple[str, bool]] = []
+    """The fields to sort by, each with whether it goes down: those asked for, then the rest of the list's own order."""
+    own = _fields(listing, listing.sort)
+    if listing.key not in dict(own):
+        own.append((listing.key, own[0][1]))
+    asked = _fields(listing, text)
+    name, down = asked[0]
+    reverse = down != (own[0][1] if name == own[0][0] else False)
+    return asked + [(rest, own_down != reverse) for rest, own_down in own if rest not in dict(asked)]
+
+
+def _fields(listing: Listing[Any], text: str) -> list[tuple[str, bool]]:
+    fields: list[tuple[str, bool]] = []
     for part in text.split(","):
         name = part.strip()
         down = name.startswith("-")
@@ -191,26 +214,30 @@ def _order(listing: Listing[Any], text: str) -> list[tuple[str, bool]]:
                 name=name,
                 allowed=[n for n in listing.columns if listing.sortable(n)],
             )
-        if name not in [n for n, _ in order]:
-            order.append((name, down))
-    if listing.key not in [name for name, _ in order]:
-        order.append((listing.key, order[0][1]))
-    return order
+        if name not in dict(fields):
+            fields.append((name, down))
+    return fields
 
 
-def _after(listing: Listing[Any], order: list[tuple[str, bool]], values: list[Any]) -> Any:
-    columns = [listing.columns[name] for name, _ in order]
-    bound = [sa.literal(value, column.type) for column, value in zip(columns, values, strict=True)]
-    downs = {down for _, down in order}
-    if len(downs) == 1:
-        # One comparison of rows is what an index can seek to.
-        left, right = sa.tuple_(*columns), sa.tuple_(*bound)
-        return left < right if downs.pop() else left > right
-    alternatives = []
-    for at, (column, value) in enumerate(zip(columns, bound, strict=True)):
-        equal = [columns[i] == bound[i] for i in range(at)]
-        alternatives.append(sa.and_(*equal, column < value if order[at][1] else column > value))
-    return sa.or_(*alternatives)
+def _behind(columns: Sequence[Any], downs: Sequence[bool], values: Sequence[Any]) -> list[Any]:
+    """What comes after a row, as conditions whose rows follow one another. Each is one that an index can seek to: fields
+    that are equal, then one comparison of rows for fields that go the same way."""
+    bound = [_literal(column, value) for column, value in zip(columns, values, strict=True)]
+    turns = [at for at in range(len(downs)) if not at or downs[at] != downs[at - 1]]
+    stretches = []
+    for since, until in reversed(list(zip(turns, [*turns[1:], len(downs)], strict=True))):
+        stretch = [columns[at] == bound[at] for at in range(since)]
+        ours, theirs, down = columns[since:until], bound[since:until], downs[since]
+        if len({column.table for column in ours if isinstance(column, sa.Column)}) > 1:
+            # Fields of several tables are in no index together, but the first of them is.
+            stretch.append(ours[0] <= theirs[0] if down else ours[0] >= theirs[0])
+        left, right = sa.tuple_(*ours), sa.tuple_(*theirs)
+        stretches.append(sa.and_(*stretch, left < right if down else left > right))
+    return stretches
+
+
+def _literal(column: Any, value: Any) -> Any:
+    return sa.literal(float(value) if isinstance(column.type, sa.Float) else value, column.type)
 
 
 def conditions_of(listing: Listing[Any], query: Mapping[str, str]) -> list[Any]:
@@ -259,7 +286,12 @@ def _condition(listing: Listing[Any], name: str, operator: str, text: str, param
             operator=operator,
             allowed=[*OPERATORS, "in", "contains"],
         )
-    return OPERATORS[operator](column, sa.literal(_value(text, kind, parameter), column.type))
+    value = _value(text, kind, parameter)
+    condition = OPERATORS[operator](column, sa.literal(value, column.type))
+    if operator not in ROUGHLY or (ranked := listing.sought_by(name)) is column:
+        return condition
+    # Rows are found by the rank; which of them are meant, the amount itself says.
+    return sa.and_(OPERATORS[ROUGHLY[operator]](ranked, _literal(ranked, value)), condition)
 
 
 def _value(text: str, kind: Any, parameter: str) -> Any:

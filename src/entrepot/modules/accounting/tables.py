@@ -14,6 +14,7 @@ from entrepot.kernel.db import (
     json,
     moment,
     moment_or_none,
+    ranked,
     text,
     text_or_none,
     unique,
@@ -65,6 +66,7 @@ class JournalEntry(Extensible, table="journal_entry", schema="accounting"):
     source_key = text_or_none()
     currency = text()
     total = decimal()
+    total_rank = ranked("total")
     draft_lines = json(None)
     posted_at = moment_or_none()
     posted_by = uuid_or_none()
@@ -76,7 +78,8 @@ class JournalEntry(Extensible, table="journal_entry", schema="accounting"):
         unique("entity_id", "number", where="number IS NOT NULL"),
         unique("source_key", where="source_key IS NOT NULL"),
         index("reference_id", where="reference_id IS NOT NULL"),
-        index("entity_id", "-date", "-id"),
+        index("-date", "-id"),
+        index("total_rank", "-date", "-id"),
         index("date", where="status = 'draft'", name="journal_entry_draft_idx"),
     )
 

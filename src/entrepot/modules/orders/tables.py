@@ -12,6 +12,7 @@ from entrepot.kernel.db import (
     json,
     moment,
     moment_or_none,
+    ranked,
     text,
     text_or_none,
     unique,
@@ -43,6 +44,7 @@ class Order(Extensible, table="sales_order", schema="orders", entity="order"):
     tax_total = decimal()
     discount_total = decimal(server_default="0")
     total = decimal()
+    total_rank = ranked("total")
     prices_include_tax = flag(True)
     taxes = json("[]")
     payment_status = text(server_default="pending")
@@ -64,9 +66,9 @@ class Order(Extensible, table="sales_order", schema="orders", entity="order"):
         unique("client_id", where="client_id IS NOT NULL"),
         index("-placed_at", "-id"),
         index("number", "id"),
-        index("total", "id"),
-        index("state", "-placed_at"),
-        index("channel", "state"),
+        index("total_rank", "-placed_at", "-id"),
+        index("state", "-placed_at", "-id"),
+        index("channel", "-placed_at", "-id"),
         index("customer_id", where="customer_id IS NOT NULL"),
         index("original_id", where="original_id IS NOT NULL"),
         index("shift_id", "created_at", where="shift_id IS NOT NULL"),

@@ -1,6 +1,6 @@
 """Every attempt to pay, successful or not."""
 
-from entrepot.kernel.db import Stamped, Tenanted, decimal, flag, index, moment, text, text_or_none, unique, uuid
+from entrepot.kernel.db import Stamped, Tenanted, decimal, flag, index, moment, ranked, text, text_or_none, unique, uuid
 
 
 class Payment(Stamped, table="payment", schema="payments"):
@@ -12,6 +12,7 @@ class Payment(Stamped, table="payment", schema="payments"):
     reference_id = uuid()
     method = text()
     amount = decimal()
+    amount_rank = ranked("amount")
     tendered = decimal()
     currency = text()
     state = text(server_default="confirmed")
@@ -21,7 +22,8 @@ class Payment(Stamped, table="payment", schema="payments"):
     provisional = flag()
     constraints = (
         index("reference_id"),
-        index("-created_at"),
+        index("-created_at", "-id"),
+        index("amount_rank", "-created_at", "-id"),
         index("state", "-created_at", where="state <> 'confirmed'"),
     )
 
