@@ -6,6 +6,7 @@ import time
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
+from datetime import date
 from statistics import median
 from typing import Any
 
@@ -43,7 +44,7 @@ async def measure(run: Run) -> None:
     system, shop = await grown(run)
     pages = min(FAR, run.orders // PAGE // 2)
     connection = await system.connect()
-    first, last, first_limits, last_limits, shown, dashboards = [], [], [], [], [], []
+    first, last, first_limits, last_limits, shown, dashboards, boards = [], [], [], [], [], [], []
     others: dict[str, list[float]] = {name: [] for name in OTHERS}
     async with reader_of(run, system, shop) as reader:
         cursor, row = await reader.walk(pages)
@@ -56,6 +57,7 @@ async def measure(run: Run) -> None:
             last.append(await reader.page(cursor))
             shown.append(await reader.shown(cursor))
             dashboards.append(await reader.dashboard())
+            boards.append(await reader.board())
             for name, asked in OTHERS.items():
                 others[name].append(await reader.page(behind[name], asked))
     await connection.close()
@@ -69,6 +71,7 @@ async def measure(run: Run) -> None:
             others[name],
             about=f"page {pages} of {asked.path} {asked.query}, by HTTP",
         )
+    run.add("lists.board_ms", "ms", boards, about="the board of orders with its counts, by HTTP")
     run.add("lists.dashboard_p95_ms", "ms", dashboards, about=f"the home page at {run.orders} orders, by HTTP")
 
 
@@ -92,9 +95,19 @@ class Reader:
         """95th percentile of the home page."""
         return percentile(await self._times(self.browser, "/", {}), 0.95)
 
-    async def trial_balance(self) -> float:
-        """Median of the report."""
-        return median(await self._times(self.api, "/accounting/reports/trial-balance", {}))
+    async def board(self) -> float:
+        """Median of the orders as a board."""
+        return median(await self._times(self.browser, "/orders/board", {}))
+
+    async def trial_balance(self, day: date | None = None) -> float:
+        """Median of the report, of now or of a day."""
+        asked = {"as_of": day.isoformat()} if day else {}
+        return median(await self._times(self.api, "/accounting/reports/trial-balance", asked))
+
+    async def ledger(self, code: str) -> float:
+        """Median of the ledger of an account from its first line on, as many lines as are shown at once."""
+        answer = await self.api.get("/accounting/accounts", params={"code": code})
+        return median(await self._times(self.api, f"/accounting/accounts/{answer.json()['data'][0]['id']}/ledger", {}))
 
     async def walk(self, pages: int, asked: Asked = ORDERS) -> tuple[str, Any]:
         """The cursor behind the page before, and the last row of it; a cursor says where, however long the pages were."""

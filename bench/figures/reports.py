@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
 from statistics import median
 from typing import Any
@@ -30,18 +31,21 @@ async def measure(run: Run) -> None:
     )
     kept, mine, counted = [], [], []
 
-    async def ours() -> dict[str, Decimal]:
+    middle = (datetime.now(UTC).date().replace(day=1) - timedelta(days=1)).replace(day=15)
+
+    async def ours(day: date | None = None) -> dict[str, Decimal]:
         async with unit(house, UUID(shop.tenant), read_only=True) as ctx:
-            return {row.code: row.debit - row.credit for row in await trial_balance(ctx)}
+            return {row.code: row.debit - row.credit for row in await trial_balance(ctx, day)}
 
     try:
         for _ in range(run.rounds):
             kept.append(await _median(run.samples, lambda: owner.fetch(_KEPT, shop.tenant)))
             mine.append(await _median(run.samples, ours))
-            counted.append(await _median(2, lambda: owner.fetch(_RECOUNT, shop.tenant)))
-        recount = {row["code"]: row["balance"] for row in await owner.fetch(_RECOUNT, shop.tenant)}
-        if await ours() != recount:
-            run.problems.append("reports: the trial balance differs from a recount of its lines")
+            counted.append(await _median(2, lambda: owner.fetch(_RECOUNT, shop.tenant, date.max)))
+        for day in (None, middle):
+            recount = dict(await owner.fetch(_RECOUNT, shop.tenant, day or date.max))
+            if await ours(day) != recount:
+                run.problems.append(f"reports: the trial balance of {day or 'now'} differs from a recount of its lines")
     finally:
         await house.databases.close()
         await owner.close()
@@ -49,7 +53,13 @@ async def measure(run: Run) -> None:
     run.add("reports.recount_ratio_ms", "ms", mine, counted, "the same beside GROUP BY over all lines")
     async with reader_of(run, system, shop) as reader:
         asked = [await reader.trial_balance() for _ in range(run.rounds)]
+        days = [await reader.trial_balance(middle) for _ in range(run.rounds)]
+        ledgers = [await reader.ledger("4000") for _ in range(run.rounds)]
     run.add("reports.trial_balance_http_ms", "ms", asked, kept, "by HTTP")
+    run.add("reports.trial_balance_of_a_day_ms", "ms", days, about=f"as of {middle}, the middle of a month, by HTTP")
+    run.add(
+        "reports.ledger_ms", "ms", ledgers, about="the first 10,000 lines of an account of as many as orders, by HTTP"
+    )
 
 
 async def _median(times: int, call: Any) -> float:
@@ -69,6 +79,6 @@ WHERE tenant_id = $1::text::uuid GROUP BY account_id
 _RECOUNT = """
 SELECT a.code, s.balance FROM (
     SELECT account_id, sum(debit) - sum(credit) AS balance FROM accounting.journal_line
-    WHERE tenant_id = $1::text::uuid GROUP BY account_id) s
+    WHERE tenant_id = $1::text::uuid AND date <= $2 GROUP BY account_id) s
 JOIN accounting.account a ON a.id = s.account_id WHERE a.tenant_id = $1::text::uuid AND s.balance <> 0
 """

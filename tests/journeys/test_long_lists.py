@@ -1,9 +1,11 @@
-"""Long lists stay quick: a page looks at hardly more rows than it shows, the first one and one far down."""
+"""Long lists and books stay quick: a page looks at hardly more rows than it shows, the first one and one far down, and
+balances of a day at a part of a month."""
 
 from __future__ import annotations
 
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from datetime import date
 from decimal import Decimal
 from typing import Any
 from uuid import UUID
@@ -13,7 +15,7 @@ import pytest
 
 from entrepot.kernel.ctx import Ctx
 from entrepot.kernel.lists import Listing, read_page
-from entrepot.modules.accounting.queries.books import ENTRIES
+from entrepot.modules.accounting.queries.books import ENTRIES, get_ledger, trial_balance
 from entrepot.modules.inventory.queries import MOVES
 from entrepot.modules.orders.queries.orders import ORDERS, SOLD
 from entrepot.modules.payments.queries import PAYMENTS
@@ -185,3 +187,61 @@ async def test_amounts_are_compared_exactly_though_they_are_found_by_rank(house_
             assert sorted(row.total for row in page.data) == [amounts[2], amounts[1]]
             page = await read_page(ctx, ORDERS, {"total__ne": str(amounts[0]), "total__gte": "100000"})
             assert [row.total for row in page.data] == [amounts[1]]
+
+
+# One account, an entry every tenth of a day through a year, and what is kept of it.
+BOOKS = """
+WITH entered AS (
+    INSERT INTO accounting.journal_entry (tenant_id, id, number, entity_id, date, kind, status, description, currency, total)
+    SELECT $1, gen_random_uuid(), 'L-' || at, $1, '2026-01-01'::date + at / 30, 'manual', 'posted', 'much', 'EUR', 1
+    FROM generate_series(0, $3::int - 1) at RETURNING id, date
+), booked AS (
+    INSERT INTO accounting.journal_line (tenant_id, id, entry_id, position, entity_id, account_id, date, debit, credit)
+    SELECT $1, gen_random_uuid(), id, 1, $1, $2, date, 1, 0 FROM entered RETURNING date, debit
+)
+INSERT INTO accounting.account_balance (tenant_id, id, entity_id, account_id, year, month, debit, credit, updated_at)
+SELECT $1, gen_random_uuid(), $1, $2, extract(year FROM date), extract(month FROM date), sum(debit), 0, now()
+FROM booked GROUP BY 6, 5
+"""
+LINES = 10_200
+
+
+async def test_books_of_a_day_read_a_part_of_a_month_and_tell_of_all_that_was_posted(house_world):
+    """A ledger of more lines than are shown told of those only, as if the rest had not been posted."""
+    shop = await house_world.tenant()
+    owner = await asyncpg.connect(house_world.owner("accounting"))
+    try:
+        await owner.execute("SET session_replication_role = replica")
+        account = await owner.fetchval(
+            "SELECT id FROM accounting.account WHERE tenant_id = $1 AND code = '6000'", shop.tenant
+        )
+        await owner.execute(BOOKS, shop.tenant, account, LINES)
+        await owner.execute("ANALYZE accounting.journal_line, accounting.journal_entry")
+        for day, posted, most in (
+            (date(2026, 5, 10), 130 * 30, 10 * 30),
+            (date(2026, 5, 25), 145 * 30, 6 * 30),
+            (date(2026, 5, 31), 151 * 30, 0),
+            (date(9999, 12, 31), LINES, 0),
+        ):
+            async with house_world.unit(shop.tenant, "accounting") as ctx:
+                before = await ctx.value(FETCHED, "accounting.journal_line")
+                assert [(row.code, row.debit, row.credit) for row in await trial_balance(ctx, day)] == [
+                    ("6000", posted, 0)
+                ]
+                assert await ctx.value(FETCHED, "accounting.journal_line") - before <= most
+        async with house_world.unit(shop.tenant, "accounting") as ctx:
+            everything = await get_ledger(ctx, account)
+            sales = await ctx.value("SELECT id FROM accounting.account WHERE code = '4000'")
+            empty = await get_ledger(ctx, sales, date(2026, 5, 1))
+            december = await get_ledger(ctx, account, date(2026, 12, 1), date(2026, 12, 6))
+    finally:
+        for table in ("journal_line", "journal_entry", "account_balance"):
+            await owner.execute(f"DELETE FROM accounting.{table} WHERE tenant_id = $1", shop.tenant)
+        await owner.close()
+    assert (
+        format(empty.opening, "f") == format(empty.closing, "f") == "0"
+    )  # and not -0, though the account stands in credit
+    assert (everything.opening, everything.debit, everything.credit, everything.closing) == (0, LINES, 0, LINES)
+    assert (everything.all_lines, len(everything.lines), everything.lines[-1].balance) == (False, 10_000, 10_000)
+    assert (december.opening, december.debit, december.closing) == (334 * 30, 6 * 30, 340 * 30)
+    assert (december.all_lines, len(december.lines), december.lines[-1].balance) == (True, 6 * 30, 340 * 30)

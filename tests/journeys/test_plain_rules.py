@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
+from datetime import date, timedelta
 from decimal import Decimal
 
 import asyncpg
@@ -11,8 +12,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from entrepot.modules.accounting.commands import posting
+from entrepot.modules.accounting.queries.books import get_ledger, trial_balance
 from entrepot.modules.accounting.queries.proving import balances_equal_recount
-from entrepot.modules.accounting.rules import DraftLine, must_balance
+from entrepot.modules.accounting.rules import DraftLine, moved_until, must_balance
 from entrepot.modules.inventory import rules
 from entrepot.modules.inventory.commands import returning, stocking, taking
 from entrepot.modules.inventory.contract import Cost, Take, Want
@@ -38,6 +40,7 @@ ENTRIES = st.tuples(
     st.sampled_from(["2026-03-10", "2026-03-31", "2026-04-01", "2027-03-10"]),
     st.integers(1, 500).map(lambda cents: str(Decimal(cents) / 100)),
 )
+DAYS = st.integers(0, 460).map(lambda days: date(2026, 2, 1) + timedelta(days=days))
 
 
 @pytest.fixture(scope="module")
@@ -178,6 +181,50 @@ async def test_kept_balances_are_what_the_entries_move(books, batches):
     async with books.world.unit(books.tenant, "accounting") as ctx:
         assert await kept(ctx) == before
         assert await balances_equal_recount(ctx) == []
+
+
+@given(posted=st.dictionaries(DAYS, CENTS, max_size=40), day=DAYS | st.sampled_from([date.min, date.max]))
+def test_months_and_the_lines_of_one_are_all_that_was_posted_until_a_day(posted, day):
+    year, month, since, until, sign = moved_until(day)
+    months = sum(amount for on, amount in posted.items() if (on.year, on.month) < (year, month))
+    lines = [amount for on, amount in posted.items() if since <= on <= until]
+    assert months + sign * sum(lines) == sum(amount for on, amount in posted.items() if on <= day)
+    assert (until - since).days < 15  # never more than the shorter part of a month
+
+
+@pytest.mark.covers("ACC-024", "ACC-026")
+@MANY
+@given(entries=st.lists(ENTRIES, max_size=4), first=DAYS, last=DAYS)
+async def test_books_of_a_day_are_what_was_posted_until_then(books, entries, first, last):
+    first, last = sorted((first, last))
+    async with books.world.unit(books.tenant, "accounting") as ctx:
+        entity = await ctx.value("SELECT id FROM identity.business_entity")
+        await posting.post_many(ctx, [drafted(entity, str(new_id()), *entry) for entry in entries])
+    async with books.world.unit(books.tenant, "accounting") as ctx:
+        ledger = await get_ledger(
+            ctx, await ctx.value("SELECT id FROM accounting.account WHERE code = '6000'"), first, last
+        )
+        balances = {row.code: row.debit - row.credit for row in await trial_balance(ctx, last)}
+        assert {row.code: row.debit - row.credit for row in await trial_balance(ctx, last, entity)} == balances
+        recounted = dict(await ctx.connection.fetch(RECOUNT, last))
+        (before, debit, credit) = await ctx.connection.fetchrow(RECOUNT_LEDGER, first, last)
+    assert balances == {code: balance for code, balance in recounted.items() if balance}
+    assert (ledger.opening, ledger.debit, ledger.credit) == (before, debit, credit)
+    assert ledger.closing == ledger.opening + ledger.debit - ledger.credit == balances.get("6000", 0)
+    assert ledger.all_lines
+    assert [sum(line.debit for line in ledger.lines), sum(line.credit for line in ledger.lines)] == [debit, credit]
+    assert not ledger.lines or ledger.lines[-1].balance == ledger.closing
+
+
+RECOUNT = """
+SELECT a.code, sum(l.debit) - sum(l.credit) FROM accounting.journal_line l JOIN accounting.account a ON a.id = l.account_id
+WHERE l.date <= $1 GROUP BY a.code
+"""
+RECOUNT_LEDGER = """
+SELECT coalesce(sum(l.debit - l.credit) FILTER (WHERE l.date < $1), 0), coalesce(sum(l.debit) FILTER (WHERE l.date >= $1), 0),
+       coalesce(sum(l.credit) FILTER (WHERE l.date >= $1), 0)
+FROM accounting.journal_line l JOIN accounting.account a ON a.id = l.account_id WHERE a.code = '6000' AND l.date <= $2
+"""
 
 
 async def kept(ctx):

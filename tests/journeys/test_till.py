@@ -80,13 +80,14 @@ async def test_goods_that_come_back_undo_exactly_their_part_of_the_sale(world):
     after = {code: amount for code, amount in (await trial(shop)).items() if amount}
     assert after == {**before, "1000": Decimal("-2.50"), "1020": Decimal("2.50")}
     (month,) = await shop.get("/reports/sales")
-    assert (month["invoices"], month["credit_notes"], month["sales"], month["credits"], month["net"]) == (
-        1,
-        2,
-        "7.50",
-        "-7.50",
-        "0.00",
-    )
+    told = [month[name] for name in ("invoices", "credit_notes", "lines", "sales", "credits", "net")]
+    assert told == [1, 2, 3, "7.50", "-7.50", "0.00"]
+    (day,) = await shop.get("/reports/sales?by=day")
+    assert day["month"].startswith(month["month"])
+    assert await shop.get(f"/reports/sales?by=day&from={day['month']}&to={day['month']}") == [day]
+    for none in ("to=2025-12-31", "from=2099-01-01"):
+        assert await shop.get(f"/reports/sales?{none}") == []
+    assert (await shop.refused("GET", "/reports/sales?from=2026-02-01&to=2026-01-01", status=422))["field"] == "from"
 
 
 async def test_a_sale_and_a_return_keep_the_shift_they_were_made_in(world):

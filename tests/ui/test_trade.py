@@ -55,6 +55,23 @@ async def test_a_report_is_a_table_a_chart_and_three_files(trading: tuple[Browse
     assert problems(await browser.get("/reports/sales?by=century")) == ["must be one of month, day, year"]
 
 
+async def test_a_report_is_asked_from_one_day_to_another_by_the_names_the_api_has(
+    trading: tuple[Browser, Person],
+) -> None:
+    """Whoever filled in the first day was told that there is no such field."""
+    browser, person = trading
+    (day,) = [row["month"] for row in await person.get("/reports/sales?by=day")]
+    html = await browser.get(f"/reports/sales?by=day&from={day}&to={day}")
+    assert re.findall(r'<input[^>]* name="(from|to)" value="([^"]*)"', html) == [("from", day), ("to", day)]
+    assert [row[0] for row in cells(html)] == [day]
+    assert cells(await browser.get("/reports/sales?from=2099-01-01")) == []
+    (account,) = await person.get("/accounting/accounts?code=4000")
+    path = f"/accounting/accounts/{account['id']}/ledger"
+    assert [row[4:] for row in cells(await browser.get(f"{path}?from={day}"))] == [["200.00", "200.00"]]
+    assert cells(await browser.get(f"{path}?from=2099-01-01")) == []
+    assert problems(await browser.get(f"{path}?from=2099-01-01&to=2098-01-01")) == ["must not be after the end"]
+
+
 async def test_a_row_of_a_report_leads_to_what_it_sums_up(trading: tuple[Browser, Person]) -> None:
     browser, _ = trading
     html = await browser.get("/reports/trial-balance")

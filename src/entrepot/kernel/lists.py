@@ -161,6 +161,16 @@ async def totals_of(
     return sum(row[1] for row in rows), {row[0]: row[2] for row in rows if row[2] is not None}
 
 
+async def counts_of(ctx: Ctx, listing: Listing[Any], by: str) -> dict[Any, int]:
+    """How many rows there are of each value of a field."""
+    column = listing.columns[by]
+    counted = (
+        listing.view.select.with_only_columns(column, sa.func.count()).where(*scope_of(ctx, listing)).group_by(column)
+    )
+    sql, arguments = db.compiled(asked_by(ctx, listing, counted))
+    return {row[0]: row[1] for row in await ctx.connection.fetch(sql, *arguments)}
+
+
 def scope_of(ctx: Ctx, listing: Listing[Any]) -> Sequence[Any]:
     """What of a list the actor may see, as SQL conditions; most lists show everything the permission allows."""
     return listing.scope(ctx) if listing.scope is not None else ()

@@ -95,7 +95,7 @@ def form_of(page: d.FormPage, path_names: Sequence[str] = ()) -> Form:
 
 
 def fields_of(shape: type[msgspec.Struct], widgets: Mapping[str, Any], hints: Mapping[str, str]) -> tuple[Asked, ...]:
-    """The fields of a struct as a form asks them."""
+    """The fields of a struct as a form asks them, by the names that callers use: `from`, not `from_`."""
     found = []
     for info in msgspec.structs.fields(shape):
         kind = kind_of(info.type)
@@ -105,7 +105,7 @@ def fields_of(shape: type[msgspec.Struct], widgets: Mapping[str, Any], hints: Ma
         has_default = info.default is not msgspec.NODEFAULT or info.default_factory is not msgspec.NODEFAULT
         found.append(
             Asked(
-                name=info.name,
+                name=info.encode_name,
                 kind=kind,
                 annotation=info.type,
                 required=not has_default and not kind.optional and kind.name != "flag",

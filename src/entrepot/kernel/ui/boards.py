@@ -5,9 +5,9 @@ from __future__ import annotations
 from uuid import UUID
 
 import msgspec
-import sqlalchemy as sa
 
-from entrepot.kernel import db, status
+from entrepot.kernel import status
+from entrepot.kernel.lists import counts_of, read_page
 from entrepot.kernel.ui.declare import BoardPage
 from entrepot.kernel.ui.labels import tone_of
 from entrepot.kernel.ui.rows import crumbs_of
@@ -43,27 +43,24 @@ class Lane(msgspec.Struct, frozen=True):
 
 
 async def show_board(visit: Visit) -> None:
-    """One query for all lanes: the first cards of each, with how many there are."""
+    """The first cards of each lane in the order of the list, with how many there are."""
     place = visit.place
     assert place is not None
     page: BoardPage = place.page
     stateful = visit.house.catalogue.machines[page.entity]
     machine, column = stateful.machine, stateful.column
     listing = page.listing
-    state = listing.columns[column]
-    ranked = listing.view.select.add_columns(
-        sa.func.row_number().over(partition_by=state, order_by=listing.columns[listing.key].desc()).label("_rank"),
-        sa.func.count().over(partition_by=state).label("_count"),
-    ).subquery()
     states = list(page.states) or [str(s.value) for s in machine.states]
-    select = sa.select(ranked).where(ranked.c["_rank"] <= CARDS).order_by(ranked.c["_rank"])
     async with visit.unit(read_only=True) as ctx:
-        sql, arguments = db.compiled(select)
-        rows = [(listing.view.make(tuple(r)[:-2]), r["_count"]) for r in await ctx.connection.fetch(sql, *arguments)]
+        counts = await counts_of(ctx, listing, column)
+        shown = {
+            name: (await read_page(ctx, listing, {column: name, "limit": str(CARDS)})).data
+            for name in states
+            if name in counts
+        }
     lanes = []
     target = visit.site.list_of(listing)
     for name in states:
-        mine = [(row, count) for row, count in rows if str(getattr(row, column)) == name]
         moves = [
             m for m in machine.moves if machine.states(name) in m.sources and stateful.open_to(m) and visit.may(m.needs)
         ]
@@ -75,9 +72,9 @@ async def show_board(visit: Visit) -> None:
                 [(visit.label(f), visit.formats.cell(getattr(row, f), f)) for f in page.fields],
                 [(str(m.target), visit.label(m.name)) for m in moves],
             )
-            for row, _ in mine
+            for row in shown.get(name, ())
         ]
-        count = mine[0][1] if mine else 0
+        count = counts.get(name, 0)
         more = visit.url(target.path, **{column: name}) if target and count > len(cards) else ""
         lanes.append(Lane(name, visit.label(name), tone_of(name), count, cards, more))
     await visit.page(

@@ -38,7 +38,7 @@ async def show_report(visit: Visit) -> None:
     body = body_of(read, set(place.parameters))
     given = {k: v for k, v in visit.query.items() if v != "" and k != "format"}
     problem, result = "", None
-    known = {f.name for f in msgspec.structs.fields(body)} if body else set()
+    known = {f.encode_name for f in msgspec.structs.fields(body)} if body else set()
     try:
         arguments: dict[str, Any] = dict(visit.exchange.values)
         if body is not None:

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from calendar import monthrange
 from collections.abc import Sequence
-from datetime import date
+from datetime import date, timedelta
 from decimal import Decimal
 from enum import StrEnum
 from typing import Any
@@ -16,6 +17,9 @@ from entrepot.pure.money import NonNegativeMoney
 from entrepot.pure.states import Machine, Move
 
 ZERO = Decimal(0)
+
+
+LEDGER_LINES = 10_000
 
 
 class AccountType(StrEnum):
@@ -194,3 +198,15 @@ def moved(entries: Sequence[Draft]) -> dict[tuple[int, int], dict[str, tuple[Dec
 
 def normal_balance(kind: AccountType) -> str:
     return "debit" if kind in DEBIT_TYPES else "credit"
+
+
+def moved_until(day: date) -> tuple[int, int, date, date, int]:
+    """How what was posted until a day, that day included, is put together without reading all of it: the months before this
+    year and month as they are kept, and the lines from one day to another, added (1) or taken away (-1). Past the middle of a
+    month its end is shorter, so it is the whole month without the lines behind the day; on its last day there are none."""
+    end = day.replace(day=monthrange(day.year, day.month)[1])
+    if day.day * 2 < end.day:
+        return day.year, day.month, day.replace(day=1), day, 1
+    since, until = (day + timedelta(days=1), end) if day < end else (end, end.replace(day=1))
+    year, month = (day.year, day.month + 1) if day.month < 12 else (day.year + 1, 1)
+    return year, month, since, until, -1

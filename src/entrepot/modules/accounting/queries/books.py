@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from datetime import date, datetime
+from collections.abc import Mapping
+from datetime import date, datetime, timedelta
 from decimal import Decimal
 from typing import Any
 from uuid import UUID
@@ -15,7 +16,15 @@ from entrepot.kernel.db import extended, view
 from entrepot.kernel.lists import Listing
 from entrepot.kernel.obstacles import MOST, Obstacle
 from entrepot.modules.accounting.contract import BookedLine
-from entrepot.modules.accounting.rules import PARTS, AccountType, EntryStatus, PeriodState
+from entrepot.modules.accounting.rules import (
+    LEDGER_LINES,
+    PARTS,
+    ZERO,
+    AccountType,
+    EntryStatus,
+    PeriodState,
+    moved_until,
+)
 from entrepot.modules.accounting.tables import Account, JournalEntry, JournalLine, Period
 from entrepot.modules.identity.contract import Identity
 from entrepot.pure.errors import Invalid
@@ -128,13 +137,15 @@ class LedgerLine(msgspec.Struct, frozen=True):
 
 
 class LedgerShown(msgspec.Struct, frozen=True):
-    """An account from one day to another: balances and every line between."""
+    """An account from one day to another: balances, and the lines between, oldest first. The balances are of all of them, also
+    where there are more than 10,000 and the list does not hold `all_lines`."""
 
     account: AccountShown
     opening: Money
     debit: Money
     credit: Money
     closing: Money
+    all_lines: bool
     lines: list[LedgerLine]
 
 
@@ -205,33 +216,43 @@ async def total_lines(ctx: Ctx, lines: list[TypedLine]) -> Totals:
 async def get_ledger(
     ctx: Ctx, account_id: UUID, from_: date | None = None, to: date | None = None, entity: UUID | None = None
 ) -> LedgerShown:
-    """Every line of an account between two days, with running balance; at most 10,000 lines."""
+    """The lines of an account between two days, with running balance; at most 10,000 lines."""
     account = await get_account(ctx, account_id)
-    first, last = from_ or date(1, 1, 1), to or date(9999, 12, 31)
+    first, last = from_ or date.min, to or date.max
     if first > last:
         raise Invalid.field("from", "must not be after the end")
-    sign = Decimal(1 if account.normal_balance == "debit" else -1)
-    opening = sign * await ctx.value(_OPENING, account_id, first, entity)
-    rows = await ctx.connection.fetch(_LEDGER, account_id, first, last, entity)
-    lines, balance, debit, credit = [], opening, Decimal(0), Decimal(0)
-    for row in rows:
-        balance += sign * (row["debit"] - row["credit"])
-        debit += row["debit"]
-        credit += row["credit"]
+    side, other = ("debit", "credit") if account.normal_balance == "debit" else ("credit", "debit")
+    before = await _until(ctx, account_id, first - timedelta(days=1), entity) if first > date.min else _NOTHING
+    through = await _until(ctx, account_id, last, entity)
+    opening, closing = before[side] - before[other], through[side] - through[other]
+    rows = await ctx.connection.fetch(_LEDGER, account_id, first, last, entity, LEDGER_LINES + 1)
+    lines, balance = [], opening
+    for row in rows[:LEDGER_LINES]:
+        balance += row[side] - row[other]
         lines.append(
             LedgerLine(
                 row["date"], row["entry_id"], row["number"], row["description"], row["debit"], row["credit"], balance
             )
         )
-    return LedgerShown(account, opening, debit, credit, balance, lines)
+    debit, credit = through["debit"] - before["debit"], through["credit"] - before["credit"]
+    return LedgerShown(account, opening, debit, credit, closing, len(rows) <= LEDGER_LINES, lines)
+
+
+async def _until(ctx: Ctx, account_id: UUID, day: date, entity: UUID | None) -> Mapping[str, Decimal]:
+    """What was posted to an account until a day, that day included: debit and credit."""
+    found: Mapping[str, Decimal] = await ctx.connection.fetchrow(_UNTIL, *moved_until(day), entity, account_id)
+    return found
+
+
+_NOTHING: Mapping[str, Decimal] = {"debit": ZERO, "credit": ZERO}
 
 
 @command(needs="reports.financial")
 async def trial_balance(ctx: Ctx, as_of: date | None = None, entity: UUID | None = None) -> list[TrialRow]:
-    """Every account with a balance on a day, from the balances kept by month and the lines of the month begun."""
+    """Every account with a balance on a day, from the balances kept by month and lines of the shorter part of the month."""
     if as_of is None:
         return await ctx.rows(TrialRow, _TRIAL_NOW) if entity is None else await ctx.rows(TrialRow, _TRIAL_OF, entity)
-    return await ctx.rows(TrialRow, _TRIAL, as_of.year, as_of.month, as_of, entity)
+    return await ctx.rows(TrialRow, _TRIAL, *moved_until(as_of), entity)
 
 
 async def unpostable(ctx: Ctx, entry_id: UUID | None) -> list[Obstacle]:
@@ -344,15 +365,23 @@ SELECT d->>'account', coalesce(a.name, ''), a.id, (d->>'debit')::numeric, (d->>'
 FROM accounting.journal_entry e CROSS JOIN LATERAL jsonb_array_elements(e.draft_lines) WITH ORDINALITY AS x(d, at)
 LEFT JOIN accounting.account a ON a.code = d->>'account' WHERE e.id = $1 ORDER BY x.at
 """
-_OPENING = """
-SELECT coalesce(sum(debit - credit), 0) FROM accounting.journal_line
-WHERE account_id = $1 AND date < $2 AND ($3::uuid IS NULL OR entity_id = $3)
+# Of both, what `moved_until` says: months as they are kept, and lines added to them or taken away.
+_UNTIL = """
+SELECT coalesce(sum(debit), 0) AS debit, coalesce(sum(credit), 0) AS credit FROM (
+    SELECT debit, credit FROM accounting.account_balance
+    WHERE account_id = $7 AND (year, month) < ($1, $2) AND ($6::uuid IS NULL OR entity_id = $6)
+    UNION ALL
+    SELECT $5 * debit, $5 * credit FROM accounting.journal_line
+    WHERE account_id = $7 AND date BETWEEN $3 AND $4 AND ($6::uuid IS NULL OR entity_id = $6)) moved
 """
+# The lines first and then the entry of each: in a join of two lists every line there is would look for its entry.
 _LEDGER = """
 SELECT l.date, l.entry_id, e.number, coalesce(nullif(l.description, ''), e.description) AS description, l.debit, l.credit
-FROM accounting.journal_line l JOIN accounting.journal_entry e ON e.id = l.entry_id AND e.tenant_id = l.tenant_id
-WHERE l.account_id = $1 AND l.date BETWEEN $2 AND $3 AND ($4::uuid IS NULL OR l.entity_id = $4)
-ORDER BY l.date, l.id LIMIT 10000
+FROM (
+    SELECT date, id, entry_id, description, debit, credit FROM accounting.journal_line
+    WHERE account_id = $1 AND date BETWEEN $2 AND $3 AND ($4::uuid IS NULL OR entity_id = $4) ORDER BY date, id LIMIT $5
+) l, LATERAL (SELECT number, description FROM accounting.journal_entry WHERE id = l.entry_id LIMIT 1) e
+ORDER BY l.date, l.id
 """
 # The names are looked up for what was summed: in a join of two lists the sums would be made once for each account.
 _BALANCED = """
@@ -364,12 +393,14 @@ WHERE s.balance <> 0 ORDER BY a.code
 # Each has its own text: one for all would be planned anew every time, because the plan for any parameters reads lines.
 _TRIAL_NOW = _BALANCED.format(moved="accounting.account_balance")
 _TRIAL_OF = _BALANCED.format(moved="accounting.account_balance WHERE entity_id = $1")
-# Whole months come from the kept balances; only the month of the day itself is read line by line.
+# Lines are found by their account and day, so they are asked for account by account.
 _TRIAL = _BALANCED.format(
     moved="""(
     SELECT account_id, debit, credit FROM accounting.account_balance
-    WHERE (year, month) < ($1, $2) AND ($4::uuid IS NULL OR entity_id = $4)
+    WHERE (year, month) < ($1, $2) AND ($6::uuid IS NULL OR entity_id = $6)
     UNION ALL
-    SELECT account_id, debit, credit FROM accounting.journal_line
-    WHERE date >= date_trunc('month', $3::date) AND date <= $3 AND ($4::uuid IS NULL OR entity_id = $4)) moved"""
+    SELECT account.id, $5 * l.debit, $5 * l.credit FROM accounting.account, LATERAL (
+        SELECT sum(debit) AS debit, sum(credit) AS credit FROM accounting.journal_line
+        WHERE account_id = account.id AND date BETWEEN $3 AND $4 AND ($6::uuid IS NULL OR entity_id = $6)
+    ) l WHERE l.debit IS NOT NULL) moved"""
 )

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from datetime import datetime
+from datetime import date, datetime
 from decimal import Decimal
 from typing import Any
 from uuid import UUID
@@ -247,14 +247,18 @@ class SalesMonth(msgspec.Struct, frozen=True):
 
 
 @command(needs="orders.view")
-async def sales_report(ctx: Ctx, by: str = "month", entity: UUID | None = None) -> list[SalesMonth]:
-    """Sales by month (of the tenant's time zone) or day. Credits and adjustments carry their own sign, so `net` is
-    the sum of the three."""
+async def sales_report(
+    ctx: Ctx, by: str = "month", from_: date | None = None, to: date | None = None, entity: UUID | None = None
+) -> list[SalesMonth]:
+    """Sales by month, day or year (of the tenant's time zone), of all days or those from one to another, both included.
+    Credits and adjustments carry their own sign, so `net` is the sum of the three."""
     shapes = {"month": "YYYY-MM", "day": "YYYY-MM-DD", "year": "YYYY"}
     if by not in shapes:
         raise Invalid.field("by", "must be one of {allowed}", allowed=list(shapes))
     zone = await ctx.house.settings.value(ctx, "platform.timezone")
-    rows = await ctx.connection.fetch(_SALES, shapes[by], zone, entity)
+    if from_ is not None and to is not None and from_ > to:
+        raise Invalid.field("from", "must not be after the end")
+    rows = await ctx.connection.fetch(_SALES, shapes[by], by, zone, entity, from_, to)
     return [
         SalesMonth(
             row["period"],
@@ -358,16 +362,26 @@ _UNPAID = """
 SELECT id, number, total, currency, placed_at FROM orders.sales_order
 WHERE state = 'pending' AND ($1::uuid IS NULL OR id = $1) ORDER BY placed_at, id LIMIT $2
 """
+# Each order is counted with its lines first, in the order both are kept in: to tell orders apart among all lines is to sort them.
 _SALES = """
-SELECT to_char(o.placed_at AT TIME ZONE $2, $1) AS period,
-       count(*) FILTER (WHERE o.kind <> 'adjustment') AS lines,
-       count(DISTINCT o.id) FILTER (WHERE o.kind = 'sale') AS invoices,
-       count(DISTINCT o.id) FILTER (WHERE o.kind = 'credit') AS credit_notes,
-       coalesce(sum(l.quantity * l.unit_price) FILTER (WHERE o.kind = 'sale'), 0) AS sales,
-       coalesce(sum(l.quantity * l.unit_price) FILTER (WHERE o.kind = 'credit'), 0) AS credits,
-       coalesce(sum(l.quantity * l.unit_price) FILTER (WHERE o.kind = 'adjustment'), 0) AS adjustments,
-       coalesce(sum(l.quantity * l.unit_price), 0) AS net
-FROM orders.sales_order o JOIN orders.order_line l ON l.order_id = o.id AND l.tenant_id = o.tenant_id
-WHERE o.state NOT IN ('draft', 'cancelled') AND ($3::uuid IS NULL OR o.entity_id = $3)
-GROUP BY 1 ORDER BY 1
+SELECT to_char(period, $1) AS period,
+       coalesce(sum(lines) FILTER (WHERE kind <> 'adjustment'), 0)::bigint AS lines,
+       coalesce(sum(orders) FILTER (WHERE kind = 'sale'), 0)::bigint AS invoices,
+       coalesce(sum(orders) FILTER (WHERE kind = 'credit'), 0)::bigint AS credit_notes,
+       coalesce(sum(amount) FILTER (WHERE kind = 'sale'), 0) AS sales,
+       coalesce(sum(amount) FILTER (WHERE kind = 'credit'), 0) AS credits,
+       coalesce(sum(amount) FILTER (WHERE kind = 'adjustment'), 0) AS adjustments,
+       coalesce(sum(amount), 0) AS net
+FROM (
+    SELECT date_trunc($2, placed_at AT TIME ZONE $3) AS period, kind, count(*) AS orders, sum(lines) AS lines,
+           sum(amount) AS amount
+    FROM (
+        SELECT o.placed_at, o.kind, count(*) AS lines, sum(l.quantity * l.unit_price) AS amount
+        FROM orders.sales_order o JOIN orders.order_line l ON l.order_id = o.id AND l.tenant_id = o.tenant_id
+        WHERE o.state NOT IN ('draft', 'cancelled') AND ($4::uuid IS NULL OR o.entity_id = $4)
+          AND ($5::date IS NULL OR o.placed_at >= $5::date::timestamp AT TIME ZONE $3)
+          AND ($6::date IS NULL OR o.placed_at < ($6::date + 1)::timestamp AT TIME ZONE $3)
+        GROUP BY o.tenant_id, o.id
+    ) placed GROUP BY 1, 2
+) counted GROUP BY period ORDER BY period
 """
