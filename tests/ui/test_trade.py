@@ -159,6 +159,24 @@ async def test_a_board_has_a_lane_per_state_and_refuses_to_relabel_cards(trading
     assert (await person.get(f"/orders/{order['id']}"))["state"] == "completed"
 
 
+async def test_a_lane_shows_the_newest_and_says_how_many_there_are(trading: tuple[Browser, Person]) -> None:
+    browser, person = trading
+    adjusted = {"sku": "ZAP", "quantity": "50", "reason": "opening", "unit_cost": "50.00"}
+    await person.post("/inventory/adjust", adjusted)
+    sale = {
+        "store_id": "s",
+        "terminal_id": "1",
+        "lines": [{"sku": "ZAP", "quantity": "1"}],
+        "payments": [{"method": "card"}],
+    }
+    for _ in range(26):
+        await person.post("/orders/pos", sale)
+    html = await browser.get("/orders/board")
+    assert re.findall(r'data-card="([^"]+)"', html) == [order["id"] for order in await person.get("/orders?limit=25")]
+    assert re.findall(r'class="app-count">(\d+)<', html) == ["0", "0", "0", "0", "0", "0", "27"]
+    assert re.findall(r'class="app-more" href="([^"]+)">([^<]+)<', html) == [("/orders?state=completed", "All 27")]
+
+
 async def test_a_review_shows_the_effect_and_changes_nothing_until_confirmed(trading: tuple[Browser, Person]) -> None:
     browser, person = trading
     form = {"sku": "ZAP", "quantity": "-3", "reason": "broken", "once": "r1"}

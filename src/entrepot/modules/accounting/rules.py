@@ -200,10 +200,13 @@ def normal_balance(kind: AccountType) -> str:
     return "debit" if kind in DEBIT_TYPES else "credit"
 
 
-def moved_until(day: date) -> tuple[int, int, date, date, int]:
+def moved_until(day: date | None) -> tuple[int, int, date, date, int]:
     """How what was posted until a day, that day included, is put together without reading all of it: the months before this
     year and month as they are kept, and the lines from one day to another, added (1) or taken away (-1). Past the middle of a
-    month its end is shorter, so it is the whole month without the lines behind the day; on its last day there are none."""
+    month its end is shorter, so it is the whole month without the lines behind the day; on its last day there are none.
+    No day is before all of them: nothing was posted until then."""
+    if day is None:
+        return 0, 1, date.max, date.min, 1
     end = day.replace(day=monthrange(day.year, day.month)[1])
     if day.day * 2 < end.day:
         return day.year, day.month, day.replace(day=1), day, 1

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from datetime import date, datetime, timedelta
 from decimal import Decimal
 from typing import Any
@@ -222,11 +221,11 @@ async def get_ledger(
     if first > last:
         raise Invalid.field("from", "must not be after the end")
     side, other = ("debit", "credit") if account.normal_balance == "debit" else ("credit", "debit")
-    before = await _until(ctx, account_id, first - timedelta(days=1), entity) if first > date.min else _NOTHING
-    through = await _until(ctx, account_id, last, entity)
-    opening, closing = before[side] - before[other], through[side] - through[other]
+    days = (first - timedelta(days=1) if first > date.min else None, last)
+    before, through = await ctx.connection.fetch(_UNTIL, *zip(*map(moved_until, days), strict=True), entity, account_id)
+    opening = balance = before[side] - before[other]
     rows = await ctx.connection.fetch(_LEDGER, account_id, first, last, entity, LEDGER_LINES + 1)
-    lines, balance = [], opening
+    lines = []
     for row in rows[:LEDGER_LINES]:
         balance += row[side] - row[other]
         lines.append(
@@ -234,17 +233,12 @@ async def get_ledger(
                 row["date"], row["entry_id"], row["number"], row["description"], row["debit"], row["credit"], balance
             )
         )
+    if len(rows) <= LEDGER_LINES:
+        # What was posted while we read is among the lines or is not, so they say where they end.
+        debit, credit = sum((line.debit for line in lines), ZERO), sum((line.credit for line in lines), ZERO)
+        return LedgerShown(account, opening, debit, credit, balance, True, lines)
     debit, credit = through["debit"] - before["debit"], through["credit"] - before["credit"]
-    return LedgerShown(account, opening, debit, credit, closing, len(rows) <= LEDGER_LINES, lines)
-
-
-async def _until(ctx: Ctx, account_id: UUID, day: date, entity: UUID | None) -> Mapping[str, Decimal]:
-    """What was posted to an account until a day, that day included: debit and credit."""
-    found: Mapping[str, Decimal] = await ctx.connection.fetchrow(_UNTIL, *moved_until(day), entity, account_id)
-    return found
-
-
-_NOTHING: Mapping[str, Decimal] = {"debit": ZERO, "credit": ZERO}
+    return LedgerShown(account, opening, debit, credit, through[side] - through[other], False, lines)
 
 
 @command(needs="reports.financial")
@@ -365,14 +359,17 @@ SELECT d->>'account', coalesce(a.name, ''), a.id, (d->>'debit')::numeric, (d->>'
 FROM accounting.journal_entry e CROSS JOIN LATERAL jsonb_array_elements(e.draft_lines) WITH ORDINALITY AS x(d, at)
 LEFT JOIN accounting.account a ON a.code = d->>'account' WHERE e.id = $1 ORDER BY x.at
 """
-# Of both, what `moved_until` says: months as they are kept, and lines added to them or taken away.
+# What `moved_until` says of each of some days: months as they are kept, and lines added to them or taken away.
 _UNTIL = """
-SELECT coalesce(sum(debit), 0) AS debit, coalesce(sum(credit), 0) AS credit FROM (
-    SELECT debit, credit FROM accounting.account_balance
-    WHERE account_id = $7 AND (year, month) < ($1, $2) AND ($6::uuid IS NULL OR entity_id = $6)
+SELECT coalesce(sum(moved.debit), 0) AS debit, coalesce(sum(moved.credit), 0) AS credit
+FROM unnest($1::int[], $2::int[], $3::date[], $4::date[], $5::int[]) WITH ORDINALITY AS asked(year, month, since, until, sign, at)
+LEFT JOIN LATERAL (
+    SELECT debit, credit FROM accounting.account_balance b
+    WHERE b.account_id = $7 AND (b.year, b.month) < (asked.year, asked.month) AND ($6::uuid IS NULL OR b.entity_id = $6)
     UNION ALL
-    SELECT $5 * debit, $5 * credit FROM accounting.journal_line
-    WHERE account_id = $7 AND date BETWEEN $3 AND $4 AND ($6::uuid IS NULL OR entity_id = $6)) moved
+    SELECT asked.sign * debit, asked.sign * credit FROM accounting.journal_line l
+    WHERE l.account_id = $7 AND l.date BETWEEN asked.since AND asked.until AND ($6::uuid IS NULL OR l.entity_id = $6)
+) moved ON true GROUP BY asked.at ORDER BY asked.at
 """
 # The lines first and then the entry of each: in a join of two lists every line there is would look for its entry.
 _LEDGER = """
