@@ -298,10 +298,11 @@ def _condition(listing: Listing[Any], name: str, operator: str, text: str, param
         )
     value = _value(text, kind, parameter)
     condition = OPERATORS[operator](column, sa.literal(value, column.type))
-    if operator not in ROUGHLY or (ranked := listing.sought_by(name)) is column:
+    rank = listing.sought_by(name)
+    if rank is column or operator not in ROUGHLY:
         return condition
     # Rows are found by the rank; which of them are meant, the amount itself says.
-    return sa.and_(OPERATORS[ROUGHLY[operator]](ranked, _literal(ranked, value)), condition)
+    return sa.and_(OPERATORS[ROUGHLY[operator]](rank, _literal(rank, value)), condition)
 
 
 def _value(text: str, kind: Any, parameter: str) -> Any:

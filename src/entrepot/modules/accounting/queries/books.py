@@ -136,8 +136,8 @@ class LedgerLine(msgspec.Struct, frozen=True):
 
 
 class LedgerShown(msgspec.Struct, frozen=True):
-    """An account from one day to another: balances, and the lines between, oldest first. The balances are of all of them, also
-    where there are more than 10,000 and the list does not hold `all_lines`."""
+    """An account from one day to another: balances, and the lines between, oldest first. Balances and sums are of all that was
+    posted; of more than 10,000 lines the first are listed, and `all_lines` is false."""
 
     account: AccountShown
     opening: Money
