@@ -15,7 +15,7 @@ from bench.run import Run
 from entrepot import assembly
 from entrepot.kernel import config as configuration
 from entrepot.kernel.units import unit
-from entrepot.modules.accounting.queries.books import trial_balance
+from entrepot.modules.accounting.queries.balances import trial_balance
 
 
 async def measure(run: Run) -> None:

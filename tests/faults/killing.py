@@ -26,7 +26,7 @@ from entrepot.kernel.database import Database, Databases
 from entrepot.kernel.house import House
 from entrepot.kernel.module import Catalogue
 from entrepot.kernel.units import unit
-from entrepot.modules.accounting.queries.books import trial_balance
+from entrepot.modules.accounting.queries.balances import trial_balance
 from entrepot.modules.accounting.queries.proving import balances_equal_recount
 from entrepot.modules.catalog.commands import NewProduct, create_product
 from entrepot.modules.identity.commands import tenancy

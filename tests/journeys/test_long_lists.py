@@ -15,7 +15,8 @@ import pytest
 
 from entrepot.kernel.ctx import Ctx
 from entrepot.kernel.lists import Listing, read_page
-from entrepot.modules.accounting.queries.books import ENTRIES, get_ledger, trial_balance
+from entrepot.modules.accounting.queries.balances import get_ledger, trial_balance
+from entrepot.modules.accounting.queries.books import ENTRIES
 from entrepot.modules.inventory.queries import MOVES
 from entrepot.modules.orders.queries.orders import ORDERS, SOLD
 from entrepot.modules.payments.queries import PAYMENTS

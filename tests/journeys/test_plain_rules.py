@@ -12,7 +12,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from entrepot.modules.accounting.commands import posting
-from entrepot.modules.accounting.queries.books import get_ledger, trial_balance
+from entrepot.modules.accounting.queries.balances import get_ledger, trial_balance
 from entrepot.modules.accounting.queries.proving import balances_equal_recount
 from entrepot.modules.accounting.rules import DraftLine, moved_until, must_balance
 from entrepot.modules.inventory import rules

@@ -138,10 +138,7 @@ async def read_page(ctx: Ctx, listing: Listing[S], query: Mapping[str, str], *, 
         cursor = encode_cursor([_cursor_value(getattr(rows[-1], name)) for name, _ in order])
     total: int | msgspec.UnsetType = msgspec.UNSET
     if query.get("count") == "true":
-        counted = listing.view.select.where(*conditions)
-        everything = sa.select(sa.func.count()).select_from(counted.subquery())
-        sql, arguments = db.compiled(asked_by(ctx, listing, everything))
-        total = await ctx.connection.fetchval(sql, *arguments)
+        total, _ = await totals_of(ctx, listing, query)
     return Page(rows, cursor, total)
 
 

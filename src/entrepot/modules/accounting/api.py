@@ -2,7 +2,7 @@
 
 from entrepot.kernel.routes import get, listing, patch, post
 from entrepot.modules.accounting.commands import charting, posting
-from entrepot.modules.accounting.queries import books
+from entrepot.modules.accounting.queries import balances, books
 from entrepot.modules.accounting.tables import Account, JournalEntry
 
 routes = [
@@ -10,7 +10,7 @@ routes = [
     post("/accounting/accounts", charting.create_account, then=books.get_account, created=True),
     get("/accounting/accounts/{account_id}", books.get_account),
     patch("/accounting/accounts/{account_id}", charting.change_account, then=books.get_account, table=Account),
-    get("/accounting/accounts/{account_id}/ledger", books.get_ledger),
+    get("/accounting/accounts/{account_id}/ledger", balances.get_ledger),
     listing("/accounting/journal-entries", books.ENTRIES),
     post("/accounting/journal-entries", posting.create_entry, then=books.get_entry, created=True),
     get("/accounting/journal-entries/{entry_id}", books.get_entry),
@@ -21,5 +21,5 @@ routes = [
     get("/accounting/periods/{period_id}", books.get_period),
     post("/accounting/periods/{period_id}/close", charting.close_period, then=books.get_period),
     post("/accounting/periods/{period_id}/open", charting.open_period, then=books.get_period),
-    get("/accounting/reports/trial-balance", books.trial_balance),
+    get("/accounting/reports/trial-balance", balances.trial_balance),
 ]

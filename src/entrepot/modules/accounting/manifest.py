@@ -5,7 +5,7 @@ from entrepot.kernel.module import Module, Report, Series, Setting, Stateful
 from entrepot.modules.accounting import api, commands, events, pages, queries, reactions, rules, tables
 from entrepot.modules.accounting.commands import charting, posting
 from entrepot.modules.accounting.contract import Accounting
-from entrepot.modules.accounting.queries import books, proving
+from entrepot.modules.accounting.queries import balances, books, proving
 
 module = Module(
     name="accounting",
@@ -45,5 +45,5 @@ module = Module(
     ],
     series=[Series("journal_entry", "JE-{year}-{number}", 6)],
     checks=[proving.balances_equal_recount],
-    reports=[Report("trial-balance", "Trial balance", "reports.financial", books.trial_balance)],
+    reports=[Report("trial-balance", "Trial balance", "reports.financial", balances.trial_balance)],
 )

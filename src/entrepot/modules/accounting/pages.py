@@ -13,7 +13,7 @@ from entrepot.kernel.ui.declare import (
     Tile,
 )
 from entrepot.modules.accounting.commands import charting, posting
-from entrepot.modules.accounting.queries import books
+from entrepot.modules.accounting.queries import balances, books
 
 ACCOUNT = Lookup(books.ACCOUNTS, value="code", text="code", hint="name", where={"detail": "true"})
 
@@ -74,7 +74,7 @@ pages = [
         ),
     ),
     ReportPage(
-        books.get_ledger,
+        balances.get_ledger,
         path="/accounting/accounts/{account_id}/ledger",
         title="Ledger",
         icon="book",
@@ -96,7 +96,7 @@ pages = [
         open=DetailPage(books.get_period, title="Period", name="starts_on", entity="period"),
     ),
     ReportPage(
-        books.trial_balance,
+        balances.trial_balance,
         path="/reports/trial-balance",
         title="Trial balance",
         icon="scale",
