@@ -67,8 +67,14 @@ class Near:
     """A facade of a module in this process: plain calls in the same transaction."""
 
     def __init__(self, ctx: Ctx, made: Offer) -> None:
-        for name, function in made.functions.items():
-            setattr(self, name, partial(_call_near, ctx, made.operations[name], function))
+        self._ctx = ctx
+        self._made = made
+
+    def __getattr__(self, name: str) -> Callable[..., Awaitable[Any]]:
+        made = self._made
+        if name not in made.functions:
+            raise AttributeError(name)
+        return partial(_call_near, self._ctx, made.operations[name], made.functions[name])
 
 
 async def _call_near(
