@@ -17,7 +17,7 @@ def sent(monkeypatch: pytest.MonkeyPatch) -> list[str]:
     """What units send to the database, statement by statement; no bell that still rings, no reading that ends, no plans that are
     made anew as connections grow old."""
     texts: list[str] = []
-    for name in ("execute", "fetch", "fetchrow", "fetchval"):
+    for name in ("execute", "executemany", "fetch", "fetchmany", "fetchrow", "fetchval"):
         original = getattr(asyncpg.Connection, name)
 
         async def noted(self: Any, sql: str, *arguments: Any, _original: Any = original, **named: Any) -> Any:

@@ -12,7 +12,7 @@ from uuid import UUID
 import msgspec
 import pytest
 
-from entrepot.kernel.ctx import Actor, Again, Caller, Origin
+from entrepot.kernel.ctx import NIL, Actor, Again, Caller, Origin
 from entrepot.kernel.together import FEW, Asked
 from entrepot.modules.orders.commands import selling
 from entrepot.modules.orders.commands.recording import PosSale
@@ -181,6 +181,7 @@ async def test_tills_at_once_share_a_transaction_from_the_request_to_the_ledger(
 async def test_a_crowd_is_booked_with_its_sales_and_a_large_one_beside_the_next(house_world, tills, apart):
     shop = await house_world.tenant()
     await product(shop, "TICKET", "10.00", stock="100", cost="4.00")
+    house_world.house_of("orders").forget(NIL)  # who comes first waits for nobody
 
     async def sell(till):
         await shop.post("/orders/pos", sale(("TICKET", "1"), client_id=f"till-{till}"), status=201)

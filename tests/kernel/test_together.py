@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 
 from entrepot.kernel import together
+from entrepot.kernel.origins import NIL
 from entrepot.kernel.routes import post
 from entrepot.kernel.turns import EACH, in_turns
 from entrepot.testing.world import Person, World
@@ -24,9 +25,11 @@ JOIN kernel.event e ON e.subject = t.id::text AND e.name = 'thing.made' ORDER BY
 
 
 @pytest.fixture(autouse=True)
-def gate() -> Any:
-    """What is slow waits until the test opens the gate, and all who come meanwhile are one crowd."""
+def gate(trial: World) -> Any:
+    """What is slow waits until the test opens the gate, and all who come meanwhile are one crowd. Nobody came before."""
     SLOW.clear()
+    for house, _ in trial.houses.values():
+        house.forget(NIL)
     yield SLOW
     SLOW.set()
 
@@ -149,13 +152,80 @@ async def test_a_key_counts_once_also_within_a_crowd(trial: World, ada: Person) 
     assert made == ["a", "c", "d"]
 
 
-async def test_tenants_are_never_in_one_crowd(trial: World, ada: Person) -> None:
-    eve = await trial.tenant()
-    answers = await crowd(ada, [(ada, "mine", {}), (eve, "hers", {}), (ada, "mine too", {})])
-    assert [answer.status_code for answer in answers] == [201, 201, 201]
-    assert [(row["name"], row["rank"]) for row in await rows(trial, eve, MADE)] == [("hers", 1)]
-    made = {row["name"]: row["rank"] for row in await rows(trial, ada, MADE) if row["name"] != "slow"}
-    assert made == {"mine": 2, "mine too": 2}
+def tenants_of(world: World, people: list[Person]) -> Any:
+    """What each of these has made."""
+    return asyncio.gather(*(rows(world, person, MADE) for person in people))
+
+
+async def meet(trial: World, tenants: int) -> list[Person]:
+    """Tenants that asked at the same moment, so that the next time the first waits for half of them."""
+    people = [await trial.tenant() for _ in range(tenants)]
+    first = await busy(people[0])
+    others = await come(people[0], [(person, "before", {}) for person in people[1:]])
+    SLOW.set()
+    assert [answer.status_code for answer in await asyncio.gather(first, *others)] == [201] * tenants
+    SLOW.clear()
+    return people
+
+
+async def test_tenants_share_a_transaction_and_each_does_its_own_work(trial: World) -> None:
+    people = await meet(trial, 4)
+    answers = await crowd(people[3], [(people[0], "a", {}), (people[1], "b", {}), (people[0], "c", {})])
+    assert [(answer.status_code, answer.json()) for answer in answers] == [(201, {"data": name}) for name in "abc"]
+    (_, a, c), (_, b), (_,), (_, _) = await tenants_of(trial, people)
+    assert [(a["name"], a["rank"]), (b["name"], b["rank"]), (c["name"], c["rank"])] == [("a", 2), ("b", 1), ("c", 2)]
+    assert a["transaction"] == b["transaction"] == c["transaction"]
+    (trail,) = [row for row in await rows(trial, people[1], TRAIL) if row["name"] == "b"]
+    assert (trail["actor_name"], trail["told_by"]) == ("Ada Admin", trail["actor"])
+
+
+async def test_what_several_tenants_cannot_do_together_is_done_one_by_one(trial: World) -> None:
+    """Also the moment after, so that nobody suffers for long from what befell somebody else."""
+    people = await meet(trial, 4)
+    calls: list[tuple[Person, str, dict[str, str]]] = [(people[0], "a", {}), (people[1], "apart", {})]
+    answers = await crowd(people[3], [*calls, (people[2], "none", {})])
+    assert [answer.status_code for answer in answers] == [201, 201, 409]
+    answers = await crowd(people[3], [(people[0], "later", {}), (people[1], "later", {})])
+    assert [answer.status_code for answer in answers] == [201, 201]
+    (_, a, later), (_, b, too), (_,), (_, _, _) = await tenants_of(trial, people)
+    assert [(a["name"], a["rank"]), (b["name"], b["rank"])] == [("a", -1), ("apart", -1)]
+    assert [later["rank"], too["rank"]] == [1, 1]
+    assert len({row["transaction"] for row in (a, b, later, too)}) == 4
+
+
+async def test_companies_of_one_tenant_do_not_share_a_transaction(trial: World) -> None:
+    """What one of them has read of what both have, the other would overwrite."""
+    people = await meet(trial, 4)
+    await people[0].post("/business-entities", {"code": "two", "name": "Two", "country": "NL"}, status=201)
+    other = {"x-business-entity": "two"}
+    answers = await crowd(people[3], [(people[0], "a", {}), (people[0], "b", other), (people[1], "c", {})])
+    assert [answer.status_code for answer in answers] == [201] * 3
+    (_, a, b), (_, c), (_,), (_, _) = await tenants_of(trial, people)
+    assert [a["rank"], b["rank"], c["rank"]] == [1, 1, 1]
+    assert a["transaction"] == c["transaction"] != b["transaction"]
+
+
+async def test_whoever_shares_a_transaction_that_is_lost_is_told_to_try_again(trial: World) -> None:
+    """Half of those who were here, for the others are not in it."""
+    people = await meet(trial, 4)
+    first = await busy(people[3])
+    tasks = await come(people[3], [(people[0], "a", {}), (people[1], "slow", {}), (people[2], "b", {})])
+    first.cancel()
+    async with trial.house_of("trial").databases.main.connection() as other, asyncio.timeout(20):
+        while not await other.fetchval(ENDED):
+            await asyncio.sleep(0.005)
+    SLOW.set()
+    answers = await asyncio.gather(*tasks)
+    assert [answer.status_code for answer in answers] == [503, 503, 201]
+    made = [[row["name"] for row in each] for each in await tenants_of(trial, people)]
+    assert made == [["slow"], ["before"], ["before", "b"], ["before"]]
+    assert await people[0].post("/cards", {"name": "again"}, status=201) == "again"
+
+
+ENDED = """
+SELECT count(pg_terminate_backend(pid, 5000)) FROM pg_stat_activity
+WHERE datname = current_database() AND state = 'idle in transaction' AND query LIKE '%written_%' AND pid <> pg_backend_pid()
+"""
 
 
 async def test_who_leaves_holds_up_nobody(trial: World, ada: Person) -> None:

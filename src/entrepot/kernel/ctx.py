@@ -85,7 +85,7 @@ class Ctx:
         self,
         house: House,
         database: Database,
-        connection: Connection,
+        connection: Connection | Line,
         tenant_id: UUID,
         actor: Actor,
         *,
@@ -96,7 +96,7 @@ class Ctx:
     ) -> None:
         self.house = house
         self.database = database
-        self.connection = Line(connection)
+        self.connection = connection if isinstance(connection, Line) else Line(connection)
         self.tenant_id = tenant_id
         self.actor = actor
         self.entity_id = entity_id or NIL

@@ -40,6 +40,7 @@ class Database:
         self._pool: Any = None
         self._ending: set[asyncio.Task[None]] = set()
         self._planned: WeakKeyDictionary[Connection, tuple[float, float]] = WeakKeyDictionary()
+        self._functions: dict[int, set[str]] = {}  # by the process of the server that a connection talks to
 
     async def open(self) -> None:
         if self._pool is None:
@@ -47,7 +48,7 @@ class Database:
                 self.url,
                 min_size=1,
                 max_size=self.size,
-                init=_prepare,
+                init=self._begin,
                 reset=self._plan_anew,
                 max_inactive_connection_lifetime=300,
                 statement_cache_size=1000,
@@ -84,6 +85,17 @@ class Database:
         connection = await asyncpg.connect(self.url)
         await _prepare(connection)
         return connection
+
+    def functions_of(self, connection: Connection) -> set[str]:
+        """The names of the functions that were made for this connection, which end with it."""
+        found: set[str] = self._functions[connection.get_server_pid()]
+        return found
+
+    async def _begin(self, connection: Connection) -> None:
+        process = connection.get_server_pid()
+        self._functions[process] = set()
+        connection.add_termination_listener(lambda _ended: self._functions.pop(process, None))
+        await _prepare(connection)
 
     async def _plan_anew(self, connection: Connection) -> None:
         """Hot statements keep their plan, and one made while a table was nearly empty reads all of it as it grows. So plans

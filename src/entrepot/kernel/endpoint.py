@@ -200,7 +200,7 @@ class Endpoint:
         else:
             asked = Asked(values["body"], Origin(self._actor(principal), exchange.caller))
             group = (principal.tenant_id, entity_of(exchange, principal))
-            answer = await self.together.answer(group, Gathered(asked, key, fingerprint, locks), alone)
+            answer = await self.together.answer(Gathered(group, asked, key, fingerprint, locks), alone)
         await exchange.send(*answer)
 
     async def _run(

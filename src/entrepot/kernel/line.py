@@ -16,6 +16,7 @@ import asyncpg
 import msgspec
 
 from entrepot.kernel.database import Connection
+from entrepot.kernel.steps import Step, in_step
 from entrepot.pure.errors import Conflict
 
 _PARAMETER = re.compile(r"\$(\d+)")
@@ -45,52 +46,6 @@ class Question(NamedTuple):
     arguments: Sequence[Any]
     tables: Collection[str]
     answer: asyncio.Future[list[Any]]
-
-
-class Step:
-    """One of several works that take turns in one task, as far as it has come."""
-
-    __slots__ = ("failed", "over", "result", "waits", "work")
-
-    def __init__(self, work: Coroutine[Any, Any, Any]) -> None:
-        self.work = work
-        self.waits: Any = None  # the future without which it cannot go on
-        self.over = False
-        self.result: Any = None
-        self.failed: BaseException | None = None
-
-    def goes_on(self) -> bool:
-        """Let it go as far as it can; whether there is more of it."""
-        while not self.over and (self.waits is None or self.waits.done()):
-            try:
-                self.waits = self.work.send(None)
-            except StopIteration as end:
-                self.over, self.result = True, end.value
-            except (Exception, asyncio.CancelledError) as error:
-                self.over, self.failed = True, error
-            else:
-                if self.waits is None:
-                    self.waits = asyncio.ensure_future(asyncio.sleep(0))  # it only lets others go first
-                else:
-                    self.waits._asyncio_future_blocking = False  # as a task does that takes a future from its coroutine
-        return not self.over
-
-    def asks(self, asked: Sequence[Question]) -> bool:
-        """Whether it waits for the answer to one of these."""
-        return any(question.answer is self.waits for question in asked)
-
-    def end(self) -> None:
-        """Stop it where it is, as a task does that is cancelled."""
-        if not self.over:
-            self.over = True
-            if self.waits is not None:
-                self.waits.cancel()
-            try:
-                self.work.throw(asyncio.CancelledError())
-            except (StopIteration, Exception, asyncio.CancelledError) as error:
-                self.failed = error
-            else:
-                self.work.close()
 
 
 class Line:
@@ -152,40 +107,26 @@ class Line:
         They take turns in the task that waits for them; a task of its own for each would cost more than most ask. So what
         counts on its task (a timeout, a call over HTTP) is awaited in one of its own."""
         task = asyncio.current_task()
-        outermost = self._driver is not task
-        if outermost:
-            before, self._driver = self._driver, task
-        steps = [Step(work) for work in works]
+        before, self._driver = self._driver, task
         try:
-            while left := [step for step in steps if step.goes_on()]:
-                elsewhere = [step.waits for step in left if not step.asks(self._asked)]
-                if elsewhere:
-                    await asyncio.wait(elsewhere, return_when=asyncio.FIRST_COMPLETED)
-                elif outermost:
-                    asked, self._asked = self._asked, []
-                    await self._answer(asked)
-                else:
-                    await left[0].waits
+            answer = self._answer_all if before is not task else _asked_by_others
+            return await in_step(works, self._is_asked, answer)
         finally:
-            for step in steps:
-                step.end()
-            if outermost:
-                self._driver = before
-        for step in steps:
-            if step.failed is not None:
-                raise step.failed
-        return [step.result for step in steps]
+            self._driver = before
+
+    def _is_asked(self, step: Step) -> bool:
+        return any(question.answer is step.waits for question in self._asked)
+
+    async def _answer_all(self, _steps: Sequence[Step]) -> None:
+        asked, self._asked = self._asked, []
+        await self._answer(asked)
 
     async def _answer(self, asked: Sequence[Question]) -> None:
         try:
             async with self._turn:
                 if any(write.table in question.tables for write in self._kept for question in asked):
                     await self._settle()
-                if len(asked) == 1:
-                    answers = [await self.connection.fetch(asked[0].sql, *asked[0].arguments)]
-                else:
-                    arguments = [argument for question in asked for argument in question.arguments]
-                    answers = list(await self.connection.fetchrow(_side_by_side(asked), *arguments))
+                answers = await self._rows_of(asked)
         except Exception as error:
             for question in asked:
                 if not question.answer.done():
@@ -198,6 +139,11 @@ class Line:
             for question, rows in zip(asked, answers, strict=True):
                 if not question.answer.done():
                     question.answer.set_result(rows)
+
+    async def _rows_of(self, asked: Sequence[Question]) -> list[list[Any]]:
+        if len(asked) == 1:
+            return [await self.connection.fetch(asked[0].sql, *asked[0].arguments)]
+        return list(await self.connection.fetchrow(side_by_side(asked), *arguments_of(asked)))
 
     # ── later ──
 
@@ -229,16 +175,19 @@ class Line:
         # PostgreSQL runs the writes of a statement that nobody reads from beginning with the last.
         kept, self._kept = sorted(self._kept, key=lambda write: write.first), []
         facts, self._context = self._context, None
-        arguments = [argument for each in kept for argument in each.arguments]
-        if facts is not None:
-            arguments.append(facts)
         try:
-            await self.connection.execute(_together(kept, named=facts is not None), *arguments)
+            await self._write(kept, facts)
         except asyncpg.UniqueViolationError as error:
             table = f"{error.schema_name}.{error.table_name}"
             raise next((each.twice() for each in kept if each.table == table), error) from error
         except asyncpg.PostgresError as error:
             raise refusal_of(error) from error
+
+    async def _write(self, kept: Sequence[Write], facts: str | None) -> None:
+        if facts is None:
+            await self.connection.execute(together(kept), *arguments_of(kept))
+        else:
+            await self.connection.execute(together(kept, "app.context"), *arguments_of(kept), facts)
 
     def drop(self) -> None:
         """Forget what was kept back: its transaction is rolled back."""
@@ -252,38 +201,50 @@ class Line:
         return bool(self.connection.is_in_transaction())
 
 
-def _together(kept: Sequence[Write], *, named: bool) -> str:
-    """One statement of many, each with its own parameters. What writes runs to its end although nobody reads from it,
-    and its triggers come after all of it: they see the context that the main query sets."""
-    if len(kept) == 1 and not named:
+def together(kept: Sequence[Write], *settings: str) -> str:
+    """One statement of many writes, each with its own parameters, and of these settings of the transaction, whose values come
+    last. What writes runs to its end although nobody reads from it, and after the main query; its triggers come after all of
+    it. So they all see what the main query sets."""
+    if len(kept) == 1 and not settings:
         return kept[0].sql
-    key = (*(each.sql for each in kept), str(named))
+    key = (*(each.sql for each in kept), *settings)
     found = _TOGETHER.get(key)
     if found is None:
-        parts = _parts((each.sql, each.arguments) for each in kept)
-        after = sum(len(each.arguments) for each in kept) + 1
-        ends = f"SELECT set_config('app.context', ${after}, true)" if named else "SELECT 1"
+        parts = parts_of(kept)
+        first = sum(len(each.arguments) for each in kept) + 1
+        sets = [f"set_config('{name}', ${at}, true)" for at, name in enumerate(settings, start=first)]
+        ends = f"SELECT {', '.join(sets) or '1'}"
         found = _TOGETHER[key] = f"WITH {', '.join(parts)} {ends}" if parts else ends
     return found
 
 
-def _side_by_side(asked: Sequence[Question]) -> str:
-    """One statement that answers all, each with a list of its rows."""
-    key = tuple(each.sql for each in asked)
+def side_by_side(asked: Sequence[Question], *settings: str) -> str:
+    """One statement that answers all, each with a list of its rows; with these settings of the transaction, whose values come
+    last, set before any of them is looked up: CASE is what PostgreSQL promises to evaluate in its order."""
+    key = (*(each.sql for each in asked), *settings)
     found = _SIDE_BY_SIDE.get(key)
     if found is None:
+        first = sum(len(each.arguments) for each in asked) + 1
+        sets = [f"set_config('{name}', ${at}, true) IS NOT NULL" for at, name in enumerate(settings, start=first)]
         # The names are made here, never given.
         answers = [f"ARRAY(SELECT row_{at} FROM part_{at} AS row_{at})" for at in range(len(asked))]  # noqa: S608
-        parts = _parts((each.sql, each.arguments) for each in asked)
-        found = _SIDE_BY_SIDE[key] = f"WITH {', '.join(parts)} SELECT {', '.join(answers)}"
+        if sets:
+            answers = [f"CASE WHEN {' AND '.join(sets)} THEN {answer} END" for answer in answers]
+        found = _SIDE_BY_SIDE[key] = f"WITH {', '.join(parts_of(asked))} SELECT {', '.join(answers)}"
     return found
 
 
-def _parts(statements: Iterable[tuple[str, Sequence[Any]]]) -> list[str]:
+def arguments_of(statements: Iterable[Write | Question]) -> list[Any]:
+    """The arguments of all, in their order."""
+    return [argument for each in statements for argument in each.arguments]
+
+
+def parts_of(statements: Iterable[Write | Question]) -> list[str]:
+    """Each as a part of one statement, with parameters of its own."""
     parts, before = [], 0
-    for at, (sql, arguments) in enumerate(statements):
-        parts.append(f"part_{at} AS ({_shifted(sql, before)})")
-        before += len(arguments)
+    for at, each in enumerate(statements):
+        parts.append(f"part_{at} AS ({_shifted(each.sql, before)})")
+        before += len(each.arguments)
     return parts
 
 
@@ -311,3 +272,8 @@ def refusal_of(error: asyncpg.PostgresError) -> BaseException:
         return Conflict(str(error.message), **(msgspec.json.decode(error.detail) if error.detail else {}))
     found: BaseException = Again() if error.sqlstate == "EN001" else error
     return found
+
+
+async def _asked_by_others(steps: Sequence[Step]) -> None:
+    """Works among works wait for whoever asks for all of them."""
+    await steps[0].waits

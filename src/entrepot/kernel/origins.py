@@ -81,8 +81,13 @@ def tenant_sql(tenant_id: UUID) -> str:
 
 def settings_sql(tenant_id: UUID, actor: Actor, caller: Caller, origins: Origins = NOBODY_ELSE) -> str:
     """Whose rows are seen from here on, and whose work it is."""
-    context = context_of(actor, caller, origins).replace("'", "''")
-    return f"{tenant_sql(tenant_id)}; SET LOCAL app.context = '{context}'"
+    return said_sql(tenant_id, context_of(actor, caller, origins))
+
+
+def said_sql(tenant_id: UUID, context: str) -> str:
+    """The same for work that was described (`context_of`) before."""
+    quoted = context.replace("'", "''")
+    return f"{tenant_sql(tenant_id)}; SET LOCAL app.context = '{quoted}'"
 
 
 def context_of(actor: Actor, caller: Caller, origins: Origins) -> str:

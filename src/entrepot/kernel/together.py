@@ -4,7 +4,10 @@ work of many with the statements of one. It is prepared while the database write
 Who comes alone is a crowd of one, at once; where several came together a moment ago, who comes first waits for as many,
 though not longer than two milliseconds. Each request keeps its own answer, its own refusal, its own idempotency key and
 its own name in the audit trail. What cannot be done together, for whatever reason, is done one by one by the plain
-command instead."""
+command instead.
+
+A business entity for which several ask at the same moment has crowds of its own. The others go along with whoever comes at
+that moment, of whatever tenant: they share a transaction, and each does its own work in it (`units.shared_units`)."""
 
 from __future__ import annotations
 
@@ -14,6 +17,7 @@ import enum
 from collections import deque
 from collections.abc import Awaitable, Callable, Coroutine, Mapping, Sequence
 from functools import partial
+from operator import attrgetter
 from typing import TYPE_CHECKING, Any, Generic, TypeVar
 from uuid import UUID
 
@@ -23,8 +27,10 @@ import structlog
 from entrepot.kernel import at_once, idempotency
 from entrepot.kernel.ctx import SYSTEM, Ctx, Origin
 from entrepot.kernel.exchange import AGAIN, GONE, JSON, Headers, encode, etag
-from entrepot.kernel.units import unit
+from entrepot.kernel.origins import NIL
+from entrepot.kernel.units import PATIENCE, shared_units, unit
 from entrepot.pure.errors import Refusal
+from entrepot.pure.groups import grouped
 
 if TYPE_CHECKING:
     from entrepot.kernel.house import House
@@ -32,6 +38,7 @@ if TYPE_CHECKING:
 B = TypeVar("B")
 Answer = tuple[int, Headers, bytes]
 Group = tuple[UUID, UUID]  # tenant and business entity
+Along = tuple[UUID, UUID | str]  # who goes along with one another: a group, or all others of a database
 Prepared = Callable[[], None]  # says that all that is left of a transaction is the database's work
 Alone = Callable[[Prepared], Awaitable[Answer]]
 Fresh = Callable[[], Coroutine[Any, Any, list[int]]]
@@ -42,6 +49,7 @@ MOST = 64  # requests in one transaction
 GATHER = 0.002  # seconds that the first waits for the others at most
 FEW = 16  # requests whose effects are handled with them; those of more are handled beside the next crowd
 _CROWDED = "several asked together"
+_APART = "who shared a transaction with others could not"
 
 logger = structlog.get_logger("entrepot.together")
 
@@ -61,9 +69,12 @@ class _Turn(enum.Enum):
 class Request:
     """One request on its way, with the idempotency key it came under, if any, and what must be locked for it."""
 
-    __slots__ = ("asked", "fingerprint", "key", "locks", "turn")
+    __slots__ = ("asked", "fingerprint", "group", "key", "locks", "turn")
 
-    def __init__(self, asked: Asked[Any], key: str, fingerprint: bytes, locks: Sequence[idempotency.Lock]) -> None:
+    def __init__(
+        self, group: Group, asked: Asked[Any], key: str, fingerprint: bytes, locks: Sequence[idempotency.Lock]
+    ) -> None:
+        self.group = group
         self.asked = asked
         self.key = key
         self.fingerprint = fingerprint
@@ -81,15 +92,16 @@ class Request:
 
 
 class _Crowd:
-    """Who asks for one business entity: whether a transaction is being prepared, who waits for the next, and how many
-    transactions are under way."""
+    """Who goes along with one another: whether a transaction is being prepared, who waits for the next, how many transactions
+    are under way and how many requests with them."""
 
-    __slots__ = ("_all_here", "_most", "preparing", "under_way", "waiting")
+    __slots__ = ("_all_here", "_most", "going", "preparing", "under_way", "waiting")
 
     def __init__(self) -> None:
         self.waiting: deque[Request] = deque()
         self.preparing = False
         self.under_way = 0
+        self.going = 0
         self._most = MOST
         self._all_here: asyncio.Future[None] | None = None
 
@@ -112,36 +124,44 @@ class _Crowd:
             passed.cancel()
             self._all_here = None
 
-    def joined(self, mine: Request) -> list[Request]:
-        """Who goes along now. A key goes along once: its second request waits for the answer of the first."""
-        batch, keys, later = [mine], {mine.key} - {""}, []
+    def joined(self, mine: Request, tenants: int) -> list[Request]:
+        """Who goes along now, of so many tenants at most. A key goes along once: its second request waits for the answer of
+        the first. So does another business entity of the same tenant, as what both want would be locked for neither."""
+        batch, later = [mine], []
+        keys, entities = {(mine.group, mine.key)}, dict([mine.group])
         while self.waiting and len(batch) < MOST:
             request = self.waiting.popleft()
             if request.turn.done():
                 continue
-            if request.key in keys:
+            tenant_id, entity_id = request.group
+            new = len(entities) < tenants
+            twice = request.key and (request.group, request.key) in keys
+            if twice or entities.get(tenant_id, entity_id if new else None) != entity_id:
                 later.append(request)
             else:
                 batch.append(request)
-                keys |= {request.key} - {""}
+                keys.add((request.group, request.key))
+                entities[tenant_id] = entity_id
         self.waiting.extendleft(reversed(later))
         return batch
 
 
 class Together:
-    """Gathers the requests of one route, for each business entity by itself."""
+    """Gathers the requests of one route: those for a business entity that is asked for a lot by themselves, and all others
+    of a database."""
 
     def __init__(self, house: House, function: Crowded, status: int) -> None:
         self.house = house
         self.function = function
         self.status = status
-        self._crowds: dict[Group, _Crowd] = {}
+        self._crowds: dict[Along, _Crowd] = {}
 
-    async def answer(self, group: Group, mine: Request, alone: Alone) -> Answer:
+    async def answer(self, mine: Request, alone: Alone) -> Answer:
         """The answer to this request, whoever did the work. `alone` is how it is done by itself."""
-        crowd = self._crowds.get(group)
+        along = self._along_with(mine.group)
+        crowd = self._crowds.get(along)
         if crowd is None:
-            crowd = self._crowds[group] = _Crowd()
+            crowd = self._crowds[along] = _Crowd()
         if not crowd.preparing:
             crowd.preparing = True
         else:
@@ -151,7 +171,7 @@ class Together:
             except asyncio.CancelledError:
                 if mine.turn.done() and not mine.turn.cancelled() and mine.turn.result() is _Turn.LEAD:
                     _pass_on(crowd)
-                    self._let_go(group, crowd)
+                    self._let_go(along, crowd)
                 raise
             if told is _Turn.ALONE:
                 return await alone(nobody_waits)
@@ -159,29 +179,68 @@ class Together:
                 return told
         crowd.under_way += 1
         prepared = _Once(partial(_pass_on, crowd))
-        crowded = group[0], (_CROWDED, self.function, group[1])
+        batch: list[Request] = []
+        held_up = None
         try:
-            before: int = self.house.memory.noted(*crowded) or 1
-            # They were answered at the same moment, so they ask again at nearly the same.
-            await crowd.gather(before)
-            batch = crowd.joined(mine)
-            if before > 1 or len(batch) > 1:
-                # Who is missing once may only be late: a crowd is forgotten one by one.
-                self.house.memory.note(*crowded, max(len(batch), before - 1))
-            return await self._lead(group, batch, alone, prepared)
+            if along == mine.group:
+                # They were answered at the same moment, so they ask again at nearly the same.
+                enough = self._noted(_CROWDED, along) or 1
+            else:
+                # Half of them, so that we reckon for one half while the database writes for the other.
+                here = self._came(along, crowd.going + len(crowd.waiting) + 1)
+                enough = (here + 1) // 2
+                # Somebody's rows may be held for long by others; that is nobody else's business.
+                held_up = asyncio.get_running_loop().call_later(PATIENCE, prepared)
+            await crowd.gather(enough)
+            batch = crowd.joined(mine, enough)
+            crowd.going += len(batch)
+            parts = grouped(batch, attrgetter("group"))
+            for group, part in parts.items():
+                self._came(group, len(part))
+            return await self._lead(batch, parts, alone, prepared)
         finally:
+            if held_up is not None:
+                held_up.cancel()
             crowd.under_way -= 1
+            crowd.going -= len(batch)
             prepared()
-            self._let_go(group, crowd)
+            self._let_go(along, crowd)
 
-    def _let_go(self, group: Group, crowd: _Crowd) -> None:
+    def _along_with(self, group: Group) -> Along:
+        """With whom a request of this business entity goes along: with others of it, where there are some or where sharing
+        failed a moment ago; else with everybody of its database."""
+        if self._noted(_CROWDED, group) or self._noted(_APART, group):
+            return group
+        return NIL, self.house.databases.of(group[0]).name
+
+    def _let_go(self, along: Along, crowd: _Crowd) -> None:
         if not crowd.preparing and not crowd.under_way:
-            self._crowds.pop(group, None)
+            self._crowds.pop(along, None)
 
-    async def _lead(self, group: Group, batch: list[Request], alone: Alone, prepared: Prepared) -> Answer:
+    def _noted(self, what: str, along: Along) -> int | None:
+        found: int | None = self.house.memory.noted(along[0], (what, self.function, along[1]))
+        return found
+
+    def _note(self, what: str, along: Along, many: int) -> None:
+        self.house.memory.note(along[0], (what, self.function, along[1]), many)
+
+    def _came(self, along: Along, many: int) -> int:
+        """So many came together, or more a moment ago: who is missing once may only be late, so a crowd is forgotten one by
+        one. Returns how many to reckon with."""
+        before = self._noted(_CROWDED, along) or 1
+        if before > 1 or many > 1:
+            self._note(_CROWDED, along, max(many, before - 1))
+        return max(many, before - 1)
+
+    async def _lead(
+        self, batch: list[Request], parts: Mapping[Group, list[Request]], alone: Alone, prepared: Prepared
+    ) -> Answer:
         others = batch[1:]
         try:
-            answers = await self._tried(group, batch, prepared)
+            if len(parts) > 1:
+                answers = await self._share(batch, parts, prepared)
+            else:
+                answers = await self._tried(batch, prepared)
         except GONE as error:
             # Nobody knows whether it was committed, so nobody may do it once more on their own account.
             for other in others:
@@ -194,7 +253,11 @@ class Together:
         except Exception as error:
             if isinstance(error, Refusal) and not others:
                 raise
-            logger.info("together.apart", requests=len(batch), error=repr(error))
+            logger.info("together.apart", requests=len(batch), tenants=len(parts), error=repr(error))
+            if len(parts) > 1:
+                prepared()
+                for group in parts:
+                    self._note(_APART, group, 1)
             for other in others:
                 other.tell(_Turn.ALONE)
             return await alone(prepared)
@@ -204,42 +267,60 @@ class Together:
             raise answers[0]
         return answers[0]
 
-    async def _tried(self, group: Group, batch: list[Request], prepared: Prepared) -> list[Answer | Refusal]:
+    async def _tried(self, batch: list[Request], prepared: Prepared) -> list[Answer | Refusal]:
         # Once because goods went short, once because something was sent before: then it is known how to go about it.
         for _ in range(2):
             with contextlib.suppress(*AGAIN):
-                return await self._run(group, batch, prepared)
-        return await self._run(group, batch, prepared)
+                return await self._run(batch, prepared)
+        return await self._run(batch, prepared)
 
-    async def _run(self, group: Group, batch: list[Request], prepared: Prepared) -> list[Answer | Refusal]:
-        tenant_id, entity_id = group
+    async def _run(self, batch: list[Request], prepared: Prepared) -> list[Answer | Refusal]:
+        tenant_id, entity_id = batch[0].group
         locks = [lock for request in batch for lock in request.locks]
-        answers: dict[int, Answer | Refusal] = {}
         async with unit(self.house, tenant_id, SYSTEM, entity_id=entity_id, locks=locks, hot=True) as ctx:
-            fresh: list[int] | None = None
+            return await self._work(ctx, batch, prepared)
 
-            async def look() -> list[int]:
-                nonlocal fresh
-                fresh = await _fresh(ctx, batch, answers)
-                return fresh
+    async def _share(
+        self, batch: list[Request], parts: Mapping[Group, list[Request]], prepared: Prepared
+    ) -> list[Answer | Refusal]:
+        """Each part in a unit of its own, all in one transaction."""
+        database = self.house.databases.of(batch[0].group[0])
+        locks = [lock for request in batch for lock in request.locks]
+        ready = _Last(len(parts), prepared)
+        async with shared_units(self.house, database, locks) as units:
+            found = await units.do(
+                (*group, partial(self._work, batch=part, prepared=ready)) for group, part in parts.items()
+            )
+        answers = {group: iter(told) for group, told in zip(parts, found, strict=True)}
+        return [next(answers[one.group]) for one in batch]
 
-            results = await self.function(ctx, [one.asked for one in batch], look)
-            if fresh is None or results.keys() != set(fresh):
-                raise TypeError(f"{self.function} answers something else than what is fresh")
-            earned: dict[str, idempotency.Kept] = {}
-            for at, result in results.items():
-                if isinstance(result, Refusal):
-                    answers[at] = result
-                    continue
-                body = encode({"data": result})
-                answers[at] = (self.status, [(b"content-type", JSON), *etag(result)], body)
-                if batch[at].key:
-                    earned[batch[at].key] = idempotency.Kept(batch[at].fingerprint, self.status, body)
-            if earned:
-                await idempotency.keep_many(ctx, earned)
-            prepared()
-            if len(batch) <= FEW:
-                await at_once.handle(ctx)
+    async def _work(self, ctx: Ctx, batch: list[Request], prepared: Prepared) -> list[Answer | Refusal]:
+        """The answers to requests of one business entity, in its unit."""
+        answers: dict[int, Answer | Refusal] = {}
+        fresh: list[int] | None = None
+
+        async def look() -> list[int]:
+            nonlocal fresh
+            fresh = await _fresh(ctx, batch, answers)
+            return fresh
+
+        results = await self.function(ctx, [one.asked for one in batch], look)
+        if fresh is None or results.keys() != set(fresh):
+            raise TypeError(f"{self.function} answers something else than what is fresh")
+        earned: dict[str, idempotency.Kept] = {}
+        for at, result in results.items():
+            if isinstance(result, Refusal):
+                answers[at] = result
+                continue
+            body = encode({"data": result})
+            answers[at] = (self.status, [(b"content-type", JSON), *etag(result)], body)
+            if batch[at].key:
+                earned[batch[at].key] = idempotency.Kept(batch[at].fingerprint, self.status, body)
+        if earned:
+            await idempotency.keep_many(ctx, earned)
+        prepared()
+        if len(batch) <= FEW:
+            await at_once.handle(ctx)
         return [answers[at] for at in range(len(batch))]
 
 
@@ -287,6 +368,21 @@ class _Once:
         call, self.call = self.call, None
         if call is not None:
             call()
+
+
+class _Last:
+    """Calls when it has been called so many times."""
+
+    __slots__ = ("call", "left")
+
+    def __init__(self, many: int, call: Callable[[], object]) -> None:
+        self.left = many
+        self.call = call
+
+    def __call__(self) -> None:
+        self.left -= 1
+        if not self.left:
+            self.call()
 
 
 def nobody_waits() -> None:

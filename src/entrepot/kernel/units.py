@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Sequence
 from contextlib import asynccontextmanager
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeVar
 from uuid import UUID
 
 import asyncpg
@@ -13,16 +13,31 @@ from entrepot.kernel import numbers
 from entrepot.kernel.ctx import Again, Ctx
 from entrepot.kernel.database import Connection, Database
 from entrepot.kernel.line import Line, refusal_of
-from entrepot.kernel.origins import NIL, NOBODY_ELSE, SYSTEM, Actor, Caller, Origins, begin_sql, settings_sql
+from entrepot.kernel.origins import (
+    NIL,
+    NOBODY_ELSE,
+    SYSTEM,
+    Actor,
+    Caller,
+    Origins,
+    begin_sql,
+    context_of,
+    settings_sql,
+)
 from entrepot.kernel.positions import FREE
+from entrepot.kernel.shared import Shared
 
 if TYPE_CHECKING:
     from entrepot.kernel.house import House
     from entrepot.kernel.idempotency import Lock
 
+T = TypeVar("T")
+
 # A list of rows as JSON is planned for as if it had a hundred: for so many it would seem cheaper to read a whole warehouse
 # than to look up the few goods of a sale.
 _BY_KEY = "; SET LOCAL plan_cache_mode = force_generic_plan; SET LOCAL enable_hashjoin = off; SET LOCAL enable_mergejoin = off"
+
+PATIENCE = 0.2  # seconds that units which share a transaction wait for somebody else's rows
 
 
 @asynccontextmanager
@@ -63,11 +78,7 @@ async def unit(
             begin += _BY_KEY
         if preview:
             begin += "; SET LOCAL app.preview = 'on'"
-        if locks:
-            # In the order of their numbers, so that no two units wait for each other.
-            taken = (f"pg_advisory_xact_lock{'_shared' * lock.shared}({lock.number:d})" for lock in sorted(set(locks)))
-            begin += f"; SELECT {', '.join(taken)}"
-        await connection.execute(begin)
+        await connection.execute(begin + _locked(locks))
         try:
             yield ctx
             if ctx.spoiled is not None:
@@ -88,12 +99,80 @@ async def unit(
             numbers.unsure(ctx)
             await ctx.give_back()
             raise
-    if preview:
-        return
+    if not preview:
+        _committed(ctx)
+
+
+Work = Callable[[Ctx], Awaitable[T]]
+
+
+class SharedUnits:
+    """Units of several tenants in one transaction, which go on in step (`kernel/shared.py`)."""
+
+    def __init__(self, house: House, database: Database, connection: Connection) -> None:
+        self._house = house
+        self._database = database
+        self.shared = Shared(database, connection)
+        self.begun: list[Ctx] = []
+
+    async def do(self, works: Iterable[tuple[UUID, UUID, Work[T]]]) -> list[T]:
+        """What these come to: each by tenant and business entity, in a unit of the house itself. What one has written is
+        sent when it ends, and is committed with what the others have. Where one fails the others are ended."""
+        nobody = context_of(SYSTEM, Caller(), NOBODY_ELSE)
+        begun = []
+        for tenant_id, entity_id, work in works:
+            line = self.shared.line(tenant_id, nobody)
+            ctx = Ctx(self._house, self._database, line, tenant_id, SYSTEM, entity_id=entity_id)
+            self.begun.append(ctx)
+            begun.append((line, self._unit(ctx, work)))
+        return await self.shared.do(begun)
+
+    async def _unit(self, ctx: Ctx, work: Work[T]) -> T:
+        result = await work(ctx)
+        if ctx.spoiled is not None:
+            raise ctx.spoiled
+        await self._house.log.write(ctx)
+        await ctx.connection.settle()
+        return result
+
+
+@asynccontextmanager
+async def shared_units(house: House, database: Database, locks: Sequence[Lock]) -> AsyncIterator[SharedUnits]:
+    """One transaction for hot units of several tenants of a database, committed at the end for all of them or for none. Their
+    neighbours must all be near: nothing is given back elsewhere.
+
+    Somebody's rows that others hold for long must not hold up everybody else: then it fails, and each goes by itself."""
+    async with database.connection() as connection:
+        units = SharedUnits(house, database, connection)
+        try:
+            await connection.execute(
+                f"BEGIN; SET LOCAL lock_timeout = '{1000 * PATIENCE:.0f}ms'{_BY_KEY}{_locked(locks)}"
+            )
+            yield units
+            await _commit(Line(connection))
+        except BaseException:
+            await roll_back(connection)
+            for ctx in units.begun:
+                numbers.unsure(ctx)
+            raise
+        database.functions_of(connection).update(units.shared.made)
+    for ctx in units.begun:
+        _committed(ctx)
+
+
+def _locked(locks: Sequence[Lock]) -> str:
+    """What takes these locks with BEGIN, in the order of their numbers, so that no two units wait for each other."""
+    if not locks:
+        return ""
+    taken = (f"pg_advisory_xact_lock{'_shared' * lock.shared}({lock.number:d})" for lock in sorted(set(locks)))
+    return f"; SELECT {', '.join(taken)}"
+
+
+def _committed(ctx: Ctx) -> None:
     for changed in ctx.changed:
-        house.forget(changed)
+        ctx.house.forget(changed)
     if ctx.told:
-        house.relay.wake(database, ctx.told, ctx.served)
+        ctx.house.relay.wake(ctx.database, ctx.told, ctx.served)
 
 
 async def switch(
