@@ -75,8 +75,7 @@ class System(Running):
 
     def cpu(self) -> tuple[float, float]:
         """Seconds of CPU so far: (the product's own processes, PostgreSQL with all its processes)."""
-        own = sum(cpu_of(process.pid) for process in self.processes if process.poll() is None)
-        return own, cpu_of_tree(self.postmaster)
+        return sum(cpu_of(pid) for pid in self.ours()), cpu_of_tree(self.postmaster)
 
     @property
     def postmaster(self) -> int:
@@ -84,7 +83,12 @@ class System(Running):
 
     def memory(self) -> int:
         """Resident bytes of the product's own processes, without PostgreSQL."""
-        return sum(rss_of(process.pid) for process in self.processes if process.poll() is None)
+        return sum(rss_of(pid) for pid in self.ours())
+
+    def ours(self) -> list[int]:
+        """The product's own processes: those that were started here, and those that answer requests beside them."""
+        started = [process.pid for process in self.processes if process.poll() is None]
+        return [*started, *(child for pid in started for child in children_of(pid) if child != self.postmaster)]
 
 
 def cpu_of(pid: int) -> float:
@@ -98,12 +102,15 @@ def cpu_of_tree(pid: int) -> float:
     fields = _stat(pid)
     if not fields:
         return 0.0
-    total = sum(int(field) for field in fields[11:15]) / TICKS
-    children = Path(f"/proc/{pid}/task/{pid}/children")
+    return sum(int(field) for field in fields[11:15]) / TICKS + sum(cpu_of(child) for child in children_of(pid))
+
+
+def children_of(pid: int) -> list[int]:
+    """The living children of a process."""
     try:
-        return total + sum(cpu_of(int(child)) for child in children.read_text().split())
+        return [int(child) for child in Path(f"/proc/{pid}/task/{pid}/children").read_text().split()]
     except OSError:
-        return total
+        return []
 
 
 def rss_of(pid: int) -> int:

@@ -11,7 +11,7 @@ import time
 from bench import checks
 from bench.run import Run
 from bench.selling import plan, sell
-from bench.system import System, rss_of
+from bench.system import System
 from entrepot.testing.running import free_port
 
 
@@ -26,11 +26,12 @@ async def measure(run: Run) -> None:
         for _ in range(run.rounds):
             seconds, process = launch(system)
             times.append(seconds)
+            system.processes.append(process)
             time.sleep(2)
-            idle.append(rss_of(process.pid) / 1e6)
-            _end(process)
+            idle.append(system.memory() / 1e6)
+            _end(system.processes.pop())
         run.add("start.seconds", "s", times, about="launch to first answer, database ready")
-        run.add("start.memory_mb", "MB", idle, about="the product's process idle, without PostgreSQL")
+        run.add("start.memory_mb", "MB", idle, about="the product's processes idle, without PostgreSQL")
     finally:
         system.stop()
     if run.memory_orders:
@@ -46,7 +47,7 @@ async def _memory(run: Run) -> None:
         done = await sell(system, [plan(system, shops, 16, count=run.memory_orders // 10)])
         sold += done.outcome.accepted
         points.append(system.memory() / 1e6)
-    run.add("start.memory_after_mb", "MB", points, about=f"the product's process, after every tenth of {sold} W")
+    run.add("start.memory_after_mb", "MB", points, about=f"the product's processes, after every tenth of {sold} W")
     run.problems += await checks.verify(system, shops, sold=sold)
 
 

@@ -68,14 +68,18 @@ def serve(
     host: Annotated[str | None, typer.Option(help="Address to listen on.")] = None,
     service: Annotated[str | None, typer.Option(help="Which service of the topology.")] = None,
     works: Annotated[bool, typer.Option(help="Handle events and jobs in this process as well.")] = True,
+    beside: Annotated[tuple[int, int] | None, typer.Option(help="Process and socket to go with.", hidden=True)] = None,
 ) -> None:
     """Answer requests (of one service, or of all modules) on a database that runs elsewhere or in this home."""
     from entrepot.cli import running
     from entrepot.cli import up as starting
+    from entrepot.kernel.accounts import goes_with
 
+    if beside and not goes_with(beside[0]):
+        return
     config = running.of_service(settings(port=port, host=host, service=service), port)
     with running.bootstrap(config) as server:
-        starting.serve(config, server, works=works)
+        starting.serve(config, server, works=works, beside=beside)
 
 
 @app.command()

@@ -1,4 +1,5 @@
-"""`entrepot up`: database, web, events and jobs in one process, with a demo to look at."""
+"""`entrepot up`: database, web, events and jobs in one process, with a demo to look at; on a larger machine further
+processes answer requests beside it."""
 
 from __future__ import annotations
 
@@ -6,6 +7,7 @@ import asyncio
 import contextlib
 import errno
 import os
+import shutil
 import signal
 import socket
 import sys
@@ -19,15 +21,21 @@ from entrepot.kernel import logs, postgres
 from entrepot.kernel.config import Config, ConfigError
 from entrepot.kernel.http import Web
 
+Beside = tuple[int, int]  # the process that started this one, and the number of the socket that it handed over
 
-def serve(config: Config, server: postgres.Postgres, *, works: bool, web: bool = True) -> None:
-    """Serve until Ctrl-C or SIGTERM, then end in order."""
+
+def serve(
+    config: Config, server: postgres.Postgres, *, works: bool, web: bool = True, beside: Beside | None = None
+) -> None:
+    """Serve until Ctrl-C or SIGTERM, or until the process is gone that this one answers `beside`; then end in order."""
     logs.configure(config)
-    execute(_serve(config, server, works=works, web=web))
+    execute(_serve(config, server, works=works, web=web, beside=beside))
 
 
-async def _serve(config: Config, server: postgres.Postgres, *, works: bool, web: bool) -> None:
-    listening = _listen(config) if web else None
+async def _serve(config: Config, server: postgres.Postgres, *, works: bool, web: bool, beside: Beside | None) -> None:
+    sockets = ([socket.socket(fileno=beside[1])] if beside else _listen(config)) if web else []
+    if len(sockets) > 1:
+        _measure_together(config)
     house, application = await assembly.build(
         config, server.server.url, works=works, told=lambda name: err.print(f"preparing {name}", style="dim")
     )
@@ -39,17 +47,22 @@ async def _serve(config: Config, server: postgres.Postgres, *, works: bool, web:
     loop = asyncio.get_running_loop()
     for number in (signal.SIGINT, signal.SIGTERM):
         loop.add_signal_handler(number, stop.set)
-    watching = asyncio.create_task(_watch(server))
+    watching = asyncio.create_task(_end_with(beside[0], stop) if beside else _watch(server))
+    others = [asyncio.create_task(_beside(config, other, stop)) for other in sockets[1:]]
     try:
-        if listening is not None:
-            _announce(config, house.config.folder)
-            await _answer(application, config, listening, stop)
+        if sockets:
+            if not beside:
+                _announce(config, house.config.folder)
+            await _answer(application, config, sockets[0], stop)
         else:
             out.print("working on events and jobs; Ctrl-C ends")
             await stop.wait()
     finally:
-        err.print("stopping", style="dim")
+        if not beside:
+            err.print("stopping", style="dim")
         watching.cancel()
+        stop.set()
+        await asyncio.gather(*others)
         await house.stop()
 
 
@@ -90,24 +103,72 @@ async def _watch(server: postgres.Postgres) -> None:
             err.print("PostgreSQL had died and was started again", style="yellow")
 
 
-def _listen(config: Config) -> socket.socket:
-    """Take the port first: a port in use is said before anything is prepared."""
+async def _end_with(parent: int, stop: asyncio.Event) -> None:
+    """Stop when the process that started this one is gone, also where no kernel tells of it: its database goes with it."""
+    while os.getppid() == parent:  # noqa: ASYNC110 - the system wakes nobody
+        await asyncio.sleep(1)
+    stop.set()
+
+
+async def _beside(config: Config, listening: socket.socket, stop: asyncio.Event) -> None:
+    """A further process that answers requests, started again when it dies: who waits on its socket waits that long."""
+    number = listening.fileno()
+    words = ["serve", "--no-works", "--host", config.host, "--port", str(config.port)]
+    words += ["--beside", str(os.getpid()), str(number)]
+    if config.service:
+        words += ["--service", config.service]
+    while not stop.is_set():
+        process = await asyncio.create_subprocess_exec(
+            sys.executable, "-m", "entrepot", *words, pass_fds=(number,), stdin=asyncio.subprocess.DEVNULL
+        )
+        ended, stopping = asyncio.create_task(process.wait()), asyncio.create_task(stop.wait())
+        await asyncio.wait({ended, stopping}, return_when=asyncio.FIRST_COMPLETED)
+        stopping.cancel()
+        if not stop.is_set():
+            err.print("a process that answers requests had died and is started again", style="yellow")
+            await asyncio.sleep(1)
+        else:
+            with contextlib.suppress(ProcessLookupError):
+                process.terminate()
+            await ended
+
+
+def _measure_together(config: Config) -> None:
+    """Let this process and those beside it count in one place what each of them measures, from nothing."""
+    folder = config.folder / "metrics" / str(config.port)
+    shutil.rmtree(folder, ignore_errors=True)
+    folder.mkdir(parents=True)
+    os.environ["PROMETHEUS_MULTIPROC_DIR"] = str(folder)
+
+
+def _listen(config: Config) -> list[socket.socket]:
+    """Take the port first: a port in use is said before anything is prepared. Where several processes answer, each has a
+    socket of its own, among which the system shares out who comes as soon as it is listened to."""
+    first = _bound(config, shared=False)
+    others: list[socket.socket] = []
+    if config.processes > 1:
+        first.close()
+        first, *others = (_bound(config, shared=True) for _ in range(config.processes))
+    first.listen(2048)
+    return [first, *others]
+
+
+def _bound(config: Config, *, shared: bool) -> socket.socket:
     family = socket.AF_INET6 if ":" in config.host else socket.AF_INET
-    listening = socket.socket(family, socket.SOCK_STREAM)
-    listening.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-    if config.workers > 1 and hasattr(socket, "SO_REUSEPORT"):
-        listening.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEPORT, 1)
+    bound = socket.socket(family, socket.SOCK_STREAM)
+    bound.setblocking(False)
+    bound.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    if shared:
+        bound.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEPORT, 1)
     try:
-        listening.bind((config.host, config.port))
+        bound.bind((config.host, config.port))
     except OSError as error:
         if error.errno == errno.EADDRINUSE:
             raise ConfigError(
                 f"port {config.port} is in use; stop what uses it or set ENTREPOT_PORT to another"
             ) from None
         raise
-    listening.listen(2048)
-    listening.setblocking(False)
-    return listening
+    return bound
 
 
 def _announce(config: Config, folder: Any) -> None:

@@ -78,6 +78,13 @@ class Account:
         return prepare
 
 
+def goes_with(parent: int) -> bool:
+    """Whether the process that started this one is there. From here on the kernel tells this one of its end (SIGTERM)."""
+    if _libc is not None:
+        _libc.prctl(_PR_SET_PDEATHSIG, ctypes.c_ulong(signal.SIGTERM), 0, 0, 0)
+    return os.getppid() == parent
+
+
 def _unshare_user() -> None:
     if _libc is None or _libc.unshare(_CLONE_NEWUSER) != 0:
         raise OSError(ctypes.get_errno(), "no user namespaces")

@@ -10,6 +10,9 @@ from typing import Any
 
 import msgspec
 
+CONTAINER = Path("/sys/fs/cgroup/cpu.max")  # microseconds of processor in so many microseconds (Linux, cgroup v2)
+MOST_WORKERS = 4  # processes that answer requests, unless somebody says how many
+
 
 class ConfigError(RuntimeError):
     """The configuration cannot be used; the message says which setting and why."""
@@ -25,7 +28,7 @@ class Config(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
     pool: int = 16
     host: str = "127.0.0.1"
     port: int = 8000
-    workers: int = 1
+    workers: int = 0
     path_prefix: str = ""
     base_domain: str = ""
     public_url: str = ""
@@ -57,8 +60,27 @@ class Config(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
         """Where links in mails lead. Never taken from a request: whoever sends one can name any host."""
         return (self.public_url or f"http://{self.host}:{self.port}{self.path_prefix}").rstrip("/")
 
+    @property
+    def processes(self) -> int:
+        """How many processes answer requests. By itself it leaves the database as many processors as they take."""
+        if self.workers > 0:
+            return self.workers
+        if self.topology or not hasattr(os, "sched_getaffinity"):
+            return 1  # services share a machine as it is, and elsewhere than on Linux nobody shares a port out
+        return min(MOST_WORKERS, max(1, _processors() // 2))
+
     def origins(self) -> list[str]:
         return [origin.strip() for origin in self.cors_origins.split(",") if origin.strip()]
+
+
+def _processors() -> int:
+    """How many processors this process may use, of those there are and of what its container is given."""
+    allowed = len(os.sched_getaffinity(0))
+    try:
+        quota, period = CONTAINER.read_text().split()
+        return min(allowed, int(quota) // int(period))
+    except (OSError, ValueError):  # no container, or one that is given all it wants ("max")
+        return allowed
 
 
 EXPLAINED: dict[str, str] = {
@@ -69,7 +91,7 @@ EXPLAINED: dict[str, str] = {
     "pool": "database connections per process",
     "host": "address to listen on",
     "port": "port to listen on",
-    "workers": "processes that answer requests",
+    "workers": "processes that answer requests; 0 is one for every two processors, four at most, and one for a service of a topology",
     "path_prefix": "path under which a reverse proxy serves us, such as /erp",
     "public_url": "address people reach us at, for links in mails; empty is this process on its own port",
     "base_domain": "domain whose subdomains name tenants: acme.example.com is the tenant acme",

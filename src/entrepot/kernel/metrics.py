@@ -2,21 +2,29 @@
 
 from __future__ import annotations
 
+import os
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
-
-from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, generate_latest
+from functools import partial
+from typing import TYPE_CHECKING
 
 from entrepot.pure.errors import Refusal
+
+if TYPE_CHECKING:
+    from prometheus_client import Counter, Histogram
 
 BUCKETS = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10)
 
 
 class Metrics:
-    """The metrics of one house. Prometheus allows no dots in names, so module and operation are labels."""
+    """The metrics of one house. Prometheus allows no dots in names, so module and operation are labels. Where several processes
+    answer requests they count together, in the folder that the environment names."""
 
     def __init__(self) -> None:
+        # It looks for that folder when it is loaded, so it must not be loaded before.
+        from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
+
         self.registry = CollectorRegistry()
         labels = ("module", "operation")
         self.duration = Histogram(
@@ -31,14 +39,12 @@ class Metrics:
         self.refusals = Counter(
             "module_operation_refusals", "Operations refused with a reason", labels, registry=self.registry
         )
-        self.health = Gauge("module_health", "1 when the module can work", ("module",), registry=self.registry)
-        self.dependencies = Gauge(
-            "module_dependencies",
-            "1 when the dependency can be reached",
-            ("module", "dependency"),
-            registry=self.registry,
+        gauge = partial(Gauge, registry=self.registry, multiprocess_mode="mostrecent")
+        self.health = gauge("module_health", "1 when the module can work", ("module",))
+        self.dependencies = gauge(
+            "module_dependencies", "1 when the dependency can be reached", ("module", "dependency")
         )
-        self.queue = Gauge("queue_depth", "Rows waiting", ("queue",), registry=self.registry)
+        self.queue = gauge("queue_depth", "Rows waiting", ("queue",))
         self._children: dict[str, tuple[Histogram, Counter, Counter, Counter]] = {}
 
     @contextmanager
@@ -69,4 +75,11 @@ class Metrics:
             duration.observe(time.perf_counter() - start)
 
     def text(self) -> bytes:
-        return generate_latest(self.registry)
+        from prometheus_client import CollectorRegistry, generate_latest
+        from prometheus_client.multiprocess import MultiProcessCollector
+
+        if "PROMETHEUS_MULTIPROC_DIR" not in os.environ:
+            return generate_latest(self.registry)
+        all_together = CollectorRegistry()
+        MultiProcessCollector(all_together)  # type: ignore[no-untyped-call]
+        return generate_latest(all_together)
