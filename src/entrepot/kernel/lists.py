@@ -54,8 +54,9 @@ class Listing(Generic[S]):
 
     Every field of the shape can be filtered, every field that is never empty can be sorted by. Rows that are alike in
     what was asked stand in the list's own order, and down is up reversed, so that one index serves both. `key` is the
-    field that makes the order total; it must be unique. Numbers of a row with a currency are amounts of it, but for those
-    that `quantities` names. `scope` says what of it the actor may see."""
+    field that makes the order total; it must be unique and never empty. Numbers of a row with a currency are amounts of it,
+    but for those that `quantities` names. `scope` says what of it the actor may see. The view joins and filters; it groups
+    nothing and leaves nothing out that is alike, so that its rows can be counted without their columns."""
 
     name: str
     view: db.View[S]
@@ -146,13 +147,13 @@ async def totals_of(
     ctx: Ctx, listing: Listing[Any], query: Mapping[str, str], summed: str = ""
 ) -> tuple[int, dict[str, Decimal]]:
     """How many rows there are under these filters, and the sum of a field of theirs, by currency where they have one."""
-    filtered = listing.view.select.where(*conditions_of(listing, query), *scope_of(ctx, listing)).subquery()
+    filtered = listing.view.select.where(*conditions_of(listing, query), *scope_of(ctx, listing))
+    count = sa.func.count(listing.columns[listing.key])
     if not summed:
-        sql, arguments = db.compiled(asked_by(ctx, listing, sa.select(sa.func.count()).select_from(filtered)))
+        sql, arguments = db.compiled(asked_by(ctx, listing, filtered.with_only_columns(count)))
         return await ctx.connection.fetchval(sql, *arguments), {}
-    currency = filtered.c.currency if listing.in_currency(summed) else sa.literal("")
-    measures = (sa.func.count(), sa.func.sum(filtered.c[summed]))
-    grouped = sa.select(currency, *measures).select_from(filtered).group_by(sa.text("1"))
+    currency = listing.columns["currency"] if listing.in_currency(summed) else sa.literal("")
+    grouped = filtered.with_only_columns(currency, count, sa.func.sum(listing.columns[summed])).group_by(sa.text("1"))
     sql, arguments = db.compiled(asked_by(ctx, listing, grouped))
     rows = await ctx.connection.fetch(sql, *arguments)
     return sum(row[1] for row in rows), {row[0]: row[2] for row in rows if row[2] is not None}

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Sequence
 from typing import Any, get_args, get_type_hints
 from urllib.parse import urlencode
@@ -10,7 +11,6 @@ from uuid import UUID
 import msgspec
 
 from entrepot.kernel.commands import body_of, describe
-from entrepot.kernel.ctx import Ctx
 from entrepot.kernel.http import invalid
 from entrepot.kernel.module import Report
 from entrepot.kernel.sheets import SHEETS
@@ -164,8 +164,9 @@ def chart_of(visit: Visit, page: ReportPage, rows: Sequence[Any]) -> dict[str, A
     }
 
 
-async def _chart(visit: Visit, ctx: Ctx, page: ReportPage) -> dict[str, Any]:
-    rows = rows_of(await _read(page)(ctx))
+async def _chart(visit: Visit, page: ReportPage) -> dict[str, Any]:
+    async with visit.unit(read_only=True) as ctx:
+        rows = rows_of(await _read(page)(ctx))
     return {"title": visit.t(page.title), "chart": chart_of(visit, page, rows)}
 
 
@@ -176,10 +177,9 @@ async def show_dashboard(visit: Visit) -> None:
     place = visit.place
     assert place is not None
     page: DashboardPage = place.page
-    async with visit.unit(read_only=True) as ctx:
-        tiles = await tiles_of(visit, ctx, page.tiles)
-        panels = await panels_of(visit, ctx, page.panels)
-        charts = [await _chart(visit, ctx, report) for report in page.reports]
+    panels, tiles, *charts = await asyncio.gather(
+        panels_of(visit, page.panels), tiles_of(visit, page.tiles), *(_chart(visit, report) for report in page.reports)
+    )
     await visit.page(
         "dashboard.html",
         title=visit.t(place.title),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -131,17 +132,18 @@ class Shell:
     async def home(self, visit: Visit) -> None:
         """The numbers of the day, from every module the visitor may see."""
         pages = [page for _, page in sorted(visit.site.home, key=lambda found: found[1].order)]
-        async with visit.unit(read_only=True) as ctx:
-            tiles = await tiles_of(visit, ctx, [tile for page in pages for tile in page.tiles])
-            panels = await panels_of(visit, ctx, [panel for page in pages for panel in page.panels])
-            now = ctx.now
+        # Charts take longest, so they are asked for first.
+        panels, tiles = await asyncio.gather(
+            panels_of(visit, [panel for page in pages for panel in page.panels]),
+            tiles_of(visit, [tile for page in pages for tile in page.tiles]),
+        )
         start = [p for _, places in visit.site.groups(visit.may) for p in places if p.new and visit.may(p.new.needs)]
         name = visit.principal.name.split()[0] if visit.principal and visit.principal.name.strip() else ""
         await visit.page(
             "home.html",
             page_title=visit.t("Home"),
             greeting=visit.t("Good to see you, {name}", name=name),
-            today=visit.formats.date(now.date()),
+            today=visit.formats.date(visit.house.clock().date()),
             tiles=tiles,
             panels=panels,
             start=[

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import UTC, date, datetime, time, timedelta
 from decimal import Decimal
@@ -19,6 +20,7 @@ from entrepot.kernel.lists import Listing, asked_by, conditions_of, scope_of, to
 from entrepot.kernel.ui.declare import Panel, Tile
 from entrepot.kernel.ui.rows import names_in, readable
 from entrepot.kernel.ui.visit import Visit
+from entrepot.pure.groups import grouped
 
 Counted = dict[tuple[Any, ...], dict[str, Decimal]]
 
@@ -58,9 +60,10 @@ class PanelShown(msgspec.Struct, frozen=True):
     chart: dict[str, Any] | None
 
 
-async def tiles_of(visit: Visit, ctx: Ctx, tiles: Sequence[Tile]) -> list[TileShown]:
+async def tiles_of(visit: Visit, tiles: Sequence[Tile]) -> list[TileShown]:
     """Each tile with one statement, under the very filter that its link opens."""
-    return [await _tile(visit, ctx, tile) for tile in tiles if visit.may(tile.listing.needs)]
+    async with visit.unit(read_only=True) as ctx:
+        return [await _tile(visit, ctx, tile) for tile in tiles if visit.may(tile.listing.needs)]
 
 
 async def _tile(visit: Visit, ctx: Ctx, tile: Tile) -> TileShown:
@@ -105,20 +108,19 @@ def _link(visit: Visit, listing: Listing[Any], where: Mapping[str, str], total: 
 # ── charts ──
 
 
-async def panels_of(visit: Visit, ctx: Ctx, panels: Sequence[Panel]) -> list[PanelShown]:
-    """The charts. Those over the same rows are counted together, in one walk through them."""
-    cubes: dict[Any, Counted] = {}
-    shown = []
-    for panel in panels:
-        if not visit.may(panel.listing.needs):
-            continue
-        key = _rows_of(panel)
-        if key not in cubes:
-            alike = [p for p in panels if _rows_of(p) == key]
-            cubes[key] = await _cube(visit, ctx, alike)
-        fields = _fields([p for p in panels if _rows_of(p) == key])
-        shown.append(await _panel(visit, ctx, panel, fields, cubes[key]))
-    return shown
+async def panels_of(visit: Visit, panels: Sequence[Panel]) -> list[PanelShown]:
+    """The charts. Those over the same rows are counted together, in one walk through them; the others at the same time, each
+    on a connection of its own, so that nobody waits for their sum."""
+    allowed = [panel for panel in panels if visit.may(panel.listing.needs)]
+    alike = grouped(allowed, _rows_of)
+    shown = dict(zip(alike, await asyncio.gather(*(_alike(visit, these) for these in alike.values())), strict=True))
+    return [shown[_rows_of(panel)].pop(0) for panel in allowed]
+
+
+async def _alike(visit: Visit, panels: Sequence[Panel]) -> list[PanelShown]:
+    async with visit.unit(read_only=True) as ctx:
+        counted, fields = await _cube(visit, ctx, panels), _fields(panels)
+        return [await _panel(visit, ctx, panel, fields, counted) for panel in panels]
 
 
 def _rows_of(panel: Panel) -> Any:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from urllib.parse import unquote
@@ -99,7 +100,7 @@ class Views:
             "label": visit.label,
             "url": visit.url,
             "asset": lambda name: visit.url(f"/static/{self.assets.name(name)}"),
-            "icon": lambda name, extra="": self._icon(visit, name, extra),
+            "icon": partial(_icon, visit.url(f"/static/{self.assets.name('icons.svg')}")),
             "json": _json,
             "ui_texts": _json({key: visit.t(text) for key, text in UI_TEXTS.items()}),
             "flash": flash_of(visit),
@@ -107,12 +108,6 @@ class Views:
             **facts,
         }
         return self._environment.get_template(template).render(names)
-
-    def _icon(self, visit: Visit, name: str, extra: str) -> Markup:
-        sprite = visit.url(f"/static/{self.assets.name('icons.svg')}")
-        return Markup('<svg class="icon {}" aria-hidden="true" focusable="false"><use href="{}#{}"/></svg>').format(
-            extra, sprite, name
-        )
 
     def _menu(self, visit: Visit) -> list[tuple[str, list[dict[str, Any]]]]:
         """The side bar of this visitor, the current page marked."""
@@ -183,6 +178,12 @@ def flash_of(visit: Visit) -> Flash | None:
         return msgspec.json.decode(unquote(raw), type=Flash)
     except (msgspec.DecodeError, msgspec.ValidationError):
         return None
+
+
+def _icon(sprite: str, name: str, extra: str = "") -> Markup:
+    return Markup('<svg class="icon {}" aria-hidden="true" focusable="false"><use href="{}#{}"/></svg>').format(
+        extra, sprite, name
+    )
 
 
 def _json(value: Any) -> Markup:
