@@ -91,7 +91,7 @@ EXPLAINED: dict[str, str] = {
     "pool": "database connections per process",
     "host": "address to listen on",
     "port": "port to listen on",
-    "workers": "processes that answer requests; 0 is one for every two processors, four at most, and one for a service of a topology",
+    "workers": "processes that answer requests; 0 is one for two processors, four at most, and one for each service",
     "path_prefix": "path under which a reverse proxy serves us, such as /erp",
     "public_url": "address people reach us at, for links in mails; empty is this process on its own port",
     "base_domain": "domain whose subdomains name tenants: acme.example.com is the tenant acme",
