@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator, Sequence
 from functools import partial
+from itertools import groupby
 from typing import Any
 from uuid import UUID
 
@@ -151,8 +152,10 @@ async def test_what_they_send_at_the_same_moment_travels_together(
     for before, made in enumerate((["CREATE"], [])):
         sent.clear()
         assert await share(trial, works, connection) == [[(before,)]] * 5
-        # The first is written while the others go on.
-        assert [text.split()[0] for text in sent] == ["BEGIN;", "WITH", *made, "SELECT", "SELECT", "COMMIT"]
+        # What is written goes in several messages where the connection is free before the others are ready.
+        kinds = [kind for kind, _ in groupby(text.split()[0] for text in sent)]
+        assert kinds == ["BEGIN;", "WITH", *made, "SELECT", "COMMIT"]
+        assert sum(text.startswith("WITH") for text in sent) == 1
 
 
 async def refuses(ctx: Ctx) -> None:
