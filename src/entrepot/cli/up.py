@@ -118,9 +118,15 @@ async def _beside(config: Config, listening: socket.socket, stop: asyncio.Event)
     if config.service:
         words += ["--service", config.service]
     while not stop.is_set():
-        process = await asyncio.create_subprocess_exec(
-            sys.executable, "-m", "entrepot", *words, pass_fds=(number,), stdin=asyncio.subprocess.DEVNULL
-        )
+        try:
+            process = await asyncio.create_subprocess_exec(
+                sys.executable, "-m", "entrepot", *words, pass_fds=(number,), stdin=asyncio.subprocess.DEVNULL
+            )
+        except OSError as error:
+            err.print(f"no further process could be started to answer requests: {error}", style="yellow")
+            with contextlib.suppress(TimeoutError):
+                await asyncio.wait_for(stop.wait(), 10)
+            continue
         ended, stopping = asyncio.create_task(process.wait()), asyncio.create_task(stop.wait())
         await asyncio.wait({ended, stopping}, return_when=asyncio.FIRST_COMPLETED)
         stopping.cancel()

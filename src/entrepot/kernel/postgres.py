@@ -112,7 +112,7 @@ _SETTINGS = {
     # Statements are planned for any tenant and by index, for which a rough picture of a table is enough. A finer one takes
     # two seconds of processor for what a sale writes to, again with each tenth that it grows.
     "default_statistics_target": "30",
-    "max_connections": "100",
+    "max_connections": "200",  # of several processes, each with a pool of its own
     "max_wal_size": "2GB",
     "checkpoint_timeout": "15min",
     "random_page_cost": "1.1",
