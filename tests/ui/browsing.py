@@ -37,6 +37,7 @@ class Browser:
         """The text of a page that answers with this status."""
         response = await self.call("GET", path, **headers)
         assert response.status_code == status, (response.status_code, path, response.text[:3000])
+        assert " object at 0x" not in response.text, (path, "a page shows something of Python's own")
         return response.text
 
     async def post(self, path: str, fields: Any = (), *, status: int = 303, **headers: str) -> httpx2.Response:

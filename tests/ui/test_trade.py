@@ -34,6 +34,11 @@ async def trading(house_world: World) -> tuple[Browser, Person]:
     return browser, person
 
 
+async def test_the_button_that_empties_the_basket_says_so(trading: tuple[Browser, Person]) -> None:
+    browser, _ = trading
+    assert re.findall(r'data-tool="clear"[^>]*aria-label="([^"]*)"', await browser.get("/pos")) == ["Empty the basket"]
+
+
 async def test_a_report_is_a_table_a_chart_and_three_files(trading: tuple[Browser, Person]) -> None:
     browser, _ = trading
     html = await browser.get("/reports/sales?by=year")
