@@ -20,16 +20,18 @@ from entrepot.testing.world import PASSWORD
 pytestmark = pytest.mark.browser
 
 CHIEF = ["pos.*", "orders.*"]
-# Keeps the outbox of this browser busy until `released`.
-HOLD = """() => new Promise(async (held) => {
-  const [{ name }] = (await indexedDB.databases()).filter((one) => one.name.startsWith("till "));
-  const opening = indexedDB.open(name);
-  opening.onsuccess = () => {
-    const outbox = opening.result.transaction("outbox", "readwrite").objectStore("outbox");
-    const again = () => { if (!window.released) outbox.count().onsuccess = again; held(); };
-    again();
-  };
-})"""
+# What this browser writes to the outbox is known to be on the disk only when `released`. What it writes elsewhere is not held up,
+# as it would be by a transaction: there are browsers that write one at a time.
+HOLD = """() => {
+  const { get, set } = Object.getOwnPropertyDescriptor(IDBTransaction.prototype, "oncomplete");
+  Object.defineProperty(IDBTransaction.prototype, "oncomplete", {
+    get,
+    set(told) {
+      const later = (event) => (window.released ? told.call(this, event) : setTimeout(later, 20, event));
+      set.call(this, this.mode === "readwrite" && this.objectStoreNames.contains("outbox") ? later : told);
+    },
+  });
+}"""
 
 
 @pytest.fixture
