@@ -60,7 +60,7 @@ def counted(url):
     return float(lines[0].rsplit(" ", 1)[1])
 
 
-LISTED = 'module_operation_success_total{module="list",operation="orders"}'
+LISTED = 'module_operation_success_total{module="orders",operation="orders"}'
 
 
 @pytest.mark.timeout(180)

@@ -134,6 +134,7 @@ async def test_metrics(fresh: World) -> None:
     person = await fresh.tenant()
     thing = (await person.post("/things", {"name": "only one"}))["id"]
     await person.refused("POST", "/things", {"name": "only one"}, status=409)
+    await person.get("/users")
     await break_at(house, person.tenant, person.tenant, 1)
     await tell(house, person.tenant, poked(person.tenant, 1))
     await person.post(f"/things/{thing}/poke", {"number": 1, "later": True})
@@ -148,6 +149,8 @@ async def test_metrics(fresh: World) -> None:
     assert float(found[f"module_operation_errors_total{{{made}}}"]) == 0
     assert float(found['module_operation_errors_total{module="trial",operation="note_poke"}']) >= 1
     assert float(found['module_operation_success_total{module="trial",operation="echo_poke"}']) == 2
+    # A list is the work of the module whose rows it shows.
+    assert float(found['module_operation_success_total{module="identity",operation="users"}']) == 1
     for module in ("identity", "platform", "trial"):
         assert float(found[f'module_health{{module="{module}"}}']) == 1
         assert float(found[f'module_dependencies{{dependency="database",module="{module}"}}']) == 1

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from html import unescape
 from typing import Any
 from uuid import UUID
@@ -13,6 +13,7 @@ from browsing import LATE, Browser, somebody
 
 from entrepot.kernel import holds
 from entrepot.kernel.ui import tiles
+from entrepot.kernel.ui.show import Formats
 from entrepot.kernel.ui.site import Site
 from entrepot.pure.ids import new_id
 from entrepot.testing.world import Person, World
@@ -193,6 +194,20 @@ async def test_days_are_those_of_the_reader(busy: tuple[Browser, Person], house_
     for name, number, href in charts["Sales per day"][-6:]:
         opened = total_on(await browser.get(href))
         assert (name, "0.00" if opened == "0" else opened) == (name, number)
+
+
+async def test_the_date_above_it_is_that_of_the_reader(
+    busy: tuple[Browser, Person], house_world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    browser, person = busy
+    noon = datetime.now(UTC).replace(hour=12)
+    await person.put("/settings/platform.timezone", {"value": "Pacific/Kiritimati", "level": "tenant"})
+    for house, _ in house_world.houses.values():
+        house.forget(person.tenant)
+        monkeypatch.setattr(house, "clock", lambda: noon)
+    html = await browser.get("/")
+    tomorrow = Formats("en", "UTC").date(noon.date() + timedelta(days=1))
+    assert re.findall(r'<p class="app-kind">(.*?)</p>', html)[:1] == [tomorrow]
 
 
 def test_every_tile_and_chart_of_every_module_says_what_to_do(house_world: World) -> None:

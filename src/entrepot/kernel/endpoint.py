@@ -317,7 +317,7 @@ def invalid(error: msgspec.ValidationError) -> Invalid:
 
 
 def _module(route: Route) -> str:
-    if isinstance(route.target, Listing):
-        return route.tags[0] if route.tags else "list"
-    parts = route.target.__module__.split(".")
+    """The module whose work it is: where the command is, or the rows of the list are."""
+    described = route.target.view.shape if isinstance(route.target, Listing) else route.target
+    parts = described.__module__.split(".")
     return parts[2] if len(parts) > 2 and parts[1] == "modules" else "kernel"

@@ -68,7 +68,7 @@ async def tiles_of(visit: Visit, tiles: Sequence[Tile]) -> list[TileShown]:
 
 async def _tile(visit: Visit, ctx: Ctx, tile: Tile) -> TileShown:
     place = visit.site.list_of(tile.listing)
-    today = today_of(visit, ctx).isoformat()
+    today = today_of(visit).isoformat()
     where = {name: value.replace("{today}", today) for name, value in tile.where.items()}
     count, sums = await totals_of(ctx, tile.listing, readable(visit, tile.listing, where), tile.sum)
     amounts = money(visit, sums) if tile.sum else [visit.formats.number(count)]
@@ -93,8 +93,9 @@ def money(visit: Visit, sums: Mapping[str, Decimal]) -> list[str]:
     return [f"{visit.formats.number(amount)} {currency}".strip() for currency, amount in ordered]
 
 
-def today_of(visit: Visit, ctx: Ctx) -> date:
-    return ctx.now.astimezone(ZoneInfo(visit.zone)).date()
+def today_of(visit: Visit) -> date:
+    """The day it is where the visitor is."""
+    return visit.house.clock().astimezone(ZoneInfo(visit.zone)).date()
 
 
 def _link(visit: Visit, listing: Listing[Any], where: Mapping[str, str], total: str) -> str:
@@ -138,7 +139,7 @@ async def _cube(visit: Visit, ctx: Ctx, panels: Sequence[Panel]) -> Counted:
     it, and no row's moment has to be turned into a day."""
     panel, fields = panels[0], _fields(panels)
     listing, columns = panel.listing, panel.listing.columns
-    days = days_of(visit, ctx, panel)
+    days = days_of(visit, panel)
     moments = sa.DateTime(timezone=True)
     day = (
         sa.func.unnest(
@@ -177,9 +178,9 @@ async def _cube(visit: Visit, ctx: Ctx, panels: Sequence[Panel]) -> Counted:
     return counted
 
 
-def days_of(visit: Visit, ctx: Ctx, panel: Panel) -> list[date]:
+def days_of(visit: Visit, panel: Panel) -> list[date]:
     """The days of a chart, today the last."""
-    today = today_of(visit, ctx)
+    today = today_of(visit)
     return [today - timedelta(days=back) for back in range(panel.days - 1, -1, -1)]
 
 
@@ -196,7 +197,7 @@ async def _panel(visit: Visit, ctx: Ctx, panel: Panel, fields: Sequence[str], co
             mine = groups.setdefault(key[at], {})
             mine[currency] = mine.get(currency, Decimal(0)) + number
             totals[currency] = totals.get(currency, Decimal(0)) + number
-    days = days_of(visit, ctx, panel)
+    days = days_of(visit, panel)
     order = days if panel.by == panel.over else sorted(groups, key=lambda value: (-_size(groups[value]), str(value)))
     window = {f"{panel.over}__gte": days[0].isoformat(), f"{panel.over}__lte": days[-1].isoformat()}
     names = await _names(visit, ctx, panel, order)
