@@ -135,16 +135,17 @@ def _fields(panels: Iterable[Panel]) -> list[str]:
 
 
 async def _cube(visit: Visit, ctx: Ctx, panels: Sequence[Panel]) -> Counted:
-    """The rows of the panels counted by all their fields at once. Each day is a range of its own: the index finds
-    it, and no row's moment has to be turned into a day."""
+    """The rows of the panels counted by all their fields at once. Where days are asked for, each is a range of its own: the
+    index finds it, and no row's moment has to be turned into a day."""
     panel, fields = panels[0], _fields(panels)
     listing, columns = panel.listing, panel.listing.columns
     days = days_of(visit, panel)
     moments = sa.DateTime(timezone=True)
+    firsts, lasts = (days, days) if panel.over in fields else (days[:1], days[-1:])
     day = (
         sa.func.unnest(
-            sa.literal([_midnight(visit, d) for d in days], sa.ARRAY(moments)),
-            sa.literal([_midnight(visit, d + timedelta(days=1)) for d in days], sa.ARRAY(moments)),
+            sa.literal([_midnight(visit, d) for d in firsts], sa.ARRAY(moments)),
+            sa.literal([_midnight(visit, d + timedelta(days=1)) for d in lasts], sa.ARRAY(moments)),
         )
         .table_valued(sa.column("since", moments), sa.column("until", moments), with_ordinality="at")
         .render_derived(name="day")
