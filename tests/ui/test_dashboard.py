@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import re
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
 from html import unescape
+from itertools import count
 from typing import Any
 from uuid import UUID
 
@@ -208,6 +209,32 @@ async def test_the_date_above_it_is_that_of_the_reader(
     html = await browser.get("/")
     tomorrow = Formats("en", "UTC").date(noon.date() + timedelta(days=1))
     assert re.findall(r'<p class="app-kind">(.*?)</p>', html)[:1] == [tomorrow]
+
+
+async def test_a_page_that_is_made_at_midnight_is_of_one_day(
+    busy: tuple[Browser, Person], house_world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    browser, person = busy
+    await person.put("/settings/platform.timezone", {"value": "UTC", "level": "tenant"})
+    midnight = datetime.now(UTC).replace(hour=0, minute=0, second=0, microsecond=0)
+    asked = count()
+    before = -1
+    for house, _web in house_world.houses.values():
+        house.forget(person.tenant)
+        monkeypatch.setattr(
+            house, "clock", lambda: midnight if next(asked) > before else midnight - timedelta(seconds=1)
+        )
+    # Midnight comes between any two looks at the clock, until a page looks no more often than that.
+    while next(asked) > before:
+        before, asked = before + 1, count()
+        html = await browser.get("/")
+        days = slices_on(html)["Sales per day"]
+        day = re.findall(r"placed_at__gte=([0-9-]+)", tiles_on(html)["Orders today"][1])
+        assert len(days) == 30
+        assert re.findall(r"placed_at__lte=([0-9-]+)", days[-1][2]) == day
+        above = re.findall(r'<p class="app-kind">(.*?)</p>', html)[:1]
+        assert above == [Formats("en", "UTC").date(date.fromisoformat(day[0]))]
+    assert before > 1
 
 
 def test_every_tile_and_chart_of_every_module_says_what_to_do(house_world: World) -> None:

@@ -85,9 +85,9 @@ def body_of(function: Callable[..., Awaitable[Any]], path_names: set[str]) -> ty
     return msgspec.defstruct(title, fields, kw_only=True, forbid_unknown_fields=True, module=function.__module__)
 
 
-def module_of(function: Any) -> str:
-    """The module a function belongs to: entrepot.modules.orders.commands.paying -> orders."""
-    parts = function.__module__.split(".")
+def module_of(declared: Any) -> str:
+    """The module a function or a struct belongs to: entrepot.modules.orders.commands.paying -> orders."""
+    parts = declared.__module__.split(".")
     return parts[2] if parts[:2] == ["entrepot", "modules"] and len(parts) > 2 else "kernel"
 
 

@@ -16,7 +16,7 @@ from starlette.responses import Response
 
 from entrepot.kernel import idempotency
 from entrepot.kernel.access import Principal
-from entrepot.kernel.commands import describe
+from entrepot.kernel.commands import describe, module_of
 from entrepot.kernel.ctx import NIL, SYSTEM, Actor, Ctx, Origin
 from entrepot.kernel.exchange import AGAIN, JSON, RETRIES, Exchange, encode, entity_of, etag, same_origin
 from entrepot.kernel.lists import EXPORT_LIMIT, Listing, read_page
@@ -43,7 +43,9 @@ class Endpoint:
         self.house = web.house
         self.route = route
         self.function: Any = route.target
-        self.operation = f"{_module(route)}.{route.operation}"
+        # A list is the work of the module whose rows it shows.
+        whose = route.target.view.shape if isinstance(route.target, Listing) else route.target
+        self.operation = f"{module_of(whose)}.{route.operation}"
         self.decoder = msgspec.json.Decoder(route.body) if route.body else None
         self.check = checker(route.body) if route.body else None
         self.fields: tuple[str, ...] = route.body.__struct_fields__ if route.body else ()
@@ -314,10 +316,3 @@ def invalid(error: msgspec.ValidationError) -> Invalid:
         path = f"{path}.{unknown.group(1)}" if path else unknown.group(1)
         return Invalid.field(path, "there is no such field")
     return Invalid.field(path, "this does not fit: {problem}", problem=problem)
-
-
-def _module(route: Route) -> str:
-    """The module whose work it is: where the command is, or the rows of the list are."""
-    described = route.target.view.shape if isinstance(route.target, Listing) else route.target
-    parts = described.__module__.split(".")
-    return parts[2] if len(parts) > 2 and parts[1] == "modules" else "kernel"

@@ -19,7 +19,7 @@ from entrepot.kernel.ui.challenges import place_of, signed
 from entrepot.kernel.ui.declare import FormPage, ListPage
 from entrepot.kernel.ui.rows import href_of
 from entrepot.kernel.ui.site import Place
-from entrepot.kernel.ui.tiles import panels_of, tiles_of, today_of
+from entrepot.kernel.ui.tiles import panels_of, tiles_of
 from entrepot.kernel.ui.views import Views
 from entrepot.kernel.ui.visit import ENTITY_COOKIE, LOCALE_COOKIE, Visit
 from entrepot.kernel.units import unit
@@ -143,7 +143,7 @@ class Shell:
             "home.html",
             page_title=visit.t("Home"),
             greeting=visit.t("Good to see you, {name}", name=name),
-            today=visit.formats.date(today_of(visit)),
+            today=visit.formats.date(visit.today),
             tiles=tiles,
             panels=panels,
             start=[

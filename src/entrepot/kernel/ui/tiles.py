@@ -68,8 +68,7 @@ async def tiles_of(visit: Visit, tiles: Sequence[Tile]) -> list[TileShown]:
 
 async def _tile(visit: Visit, ctx: Ctx, tile: Tile) -> TileShown:
     place = visit.site.list_of(tile.listing)
-    today = today_of(visit).isoformat()
-    where = {name: value.replace("{today}", today) for name, value in tile.where.items()}
+    where = {name: value.replace("{today}", visit.today.isoformat()) for name, value in tile.where.items()}
     count, sums = await totals_of(ctx, tile.listing, readable(visit, tile.listing, where), tile.sum)
     amounts = money(visit, sums) if tile.sum else [visit.formats.number(count)]
     number, _, unit = amounts[0].partition(" ")
@@ -91,11 +90,6 @@ def money(visit: Visit, sums: Mapping[str, Decimal]) -> list[str]:
         return [visit.formats.number(Decimal("0.00"))]
     ordered = sorted(sums.items(), key=lambda item: (-abs(item[1]), item[0]))
     return [f"{visit.formats.number(amount)} {currency}".strip() for currency, amount in ordered]
-
-
-def today_of(visit: Visit) -> date:
-    """The day it is where the visitor is."""
-    return visit.house.clock().astimezone(ZoneInfo(visit.zone)).date()
 
 
 def _link(visit: Visit, listing: Listing[Any], where: Mapping[str, str], total: str) -> str:
@@ -181,8 +175,7 @@ async def _cube(visit: Visit, ctx: Ctx, panels: Sequence[Panel]) -> Counted:
 
 def days_of(visit: Visit, panel: Panel) -> list[date]:
     """The days of a chart, today the last."""
-    today = today_of(visit)
-    return [today - timedelta(days=back) for back in range(panel.days - 1, -1, -1)]
+    return [visit.today - timedelta(days=back) for back in range(panel.days - 1, -1, -1)]
 
 
 def _midnight(visit: Visit, day: date) -> datetime:

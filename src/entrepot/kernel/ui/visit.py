@@ -6,9 +6,12 @@ import hashlib
 import hmac
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
+from datetime import date
+from functools import cached_property
 from typing import TYPE_CHECKING, Any
 from urllib.parse import parse_qsl, quote, urlencode
 from uuid import UUID
+from zoneinfo import ZoneInfo
 
 import msgspec
 from starlette.exceptions import HTTPException
@@ -116,6 +119,11 @@ class Visit:
             return entity_of(self.exchange, self.principal)
         except NotFound:  # the cookie names a company that is gone; pages go on with the default
             return self.principal.default_entity
+
+    @cached_property
+    def today(self) -> date:
+        """The day it is where the visitor is, the same for the whole page. Known once a unit was begun, as the zone is."""
+        return self.house.clock().astimezone(ZoneInfo(self.zone)).date()
 
     @property
     def csrf(self) -> str:
