@@ -126,6 +126,12 @@ def leaves_commits_to_the_unit(name: str, text: str) -> Iterator[str]:
                 yield f"{name}:{node.lineno} ends the transaction in SQL"
 
 
+def reads_no_sequence_like_a_table(name: str, text: str) -> Iterator[str]:
+    """Its row may for a moment tell numbers that nobody has taken yet; `pg_sequence_last_value` never does."""
+    if name.startswith("src/") and (found := re.search(r"\b(last_value|is_called)\b(?!\s*\()", text)):
+        yield f"{name} reads {found[0]} of a sequence"
+
+
 CLOCKS = ("datetime.now", "datetime.utcnow", "datetime.today", "date.today", "time.time", "time.monotonic", "utc_now")
 
 
@@ -162,6 +168,7 @@ PYTHON: list[Check] = [
     is_not_too_long,
     swallows_nothing,
     leaves_commits_to_the_unit,
+    reads_no_sequence_like_a_table,
     asks_ctx_for_the_time,
     counts_money_exactly,
 ]
@@ -209,6 +216,7 @@ NPM = ".".join(("registry", "npmjs", "org"))  # put together, so that this file 
         (swallows_nothing, "src/x.py", "with contextlib.suppress(Exception):\n    f()\n", "x.py:1 swallows"),
         (leaves_commits_to_the_unit, MODULE, "async def f(c):\n    await c.commit()\n", "commands.py:2 calls commit()"),
         (leaves_commits_to_the_unit, MODULE, 'ctx.run("COMMIT")\n', "commands.py:1 ends the transaction in SQL"),
+        (reads_no_sequence_like_a_table, "src/x.py", "x = 'SELECT last_value FROM s'\n", "reads last_value"),
         (asks_ctx_for_the_time, MODULE, "x = datetime.now(UTC)\n", "reads the clock with datetime.now()"),
         (asks_ctx_for_the_time, MODULE, "x = time.time()\n", "reads the clock with time.time()"),
         (asks_ctx_for_the_time, MODULE, "x = dt.date.today()\n", "reads the clock with dt.date.today()"),
@@ -229,6 +237,7 @@ def test_a_planted_violation_is_found(check: Check, name: str, text: str, proble
         (swallows_nothing, "src/x.py", "try:\n    f()\nexcept KeyError:\n    pass\n"),
         (swallows_nothing, "src/x.py", "try:\n    f()\nexcept Exception:\n    logger.exception('x')\n"),
         (leaves_commits_to_the_unit, MODULE, 'ctx.run("ROLLBACK TO SAVEPOINT attempt")\n'),
+        (reads_no_sequence_like_a_table, "src/x.py", "x = 'SELECT pg_sequence_last_value(1), last_value(y) OVER ()'\n"),
         (asks_ctx_for_the_time, MODULE, "x = ctx.now\n"),
         (asks_ctx_for_the_time, "src/entrepot/kernel/x.py", "x = datetime.now(UTC)\n"),
         (counts_money_exactly, MODULE, "sleep(0.5)\nx = Decimal('0.1')\n"),

@@ -1,5 +1,5 @@
-"""What a subscription remembers of the log while there is always more to read; what its watch thinks of; and a bell that goes
-on ringing."""
+"""What a subscription remembers of the log while there is always more to read, and takes for the newest in it; what its watch
+thinks of; and a bell that goes on ringing."""
 
 from __future__ import annotations
 
@@ -45,6 +45,46 @@ async def test_a_full_batch_leaves_no_trail_of_what_it_passed(fresh: World) -> N
         assert len(bounds(state)) <= 2, "what is done lies in one piece behind the late row"
     assert await house.relay.step(main, reaction) == 6
     assert await numbers(house, tenant, "poke") == [*range(batch), 0, *range(batch, batch + 5)]
+
+
+async def test_the_newest_number_is_never_one_that_nobody_has_taken(fresh: World) -> None:
+    """A sequence that is read like a table tells up to thirty-two too many now and then, and what takes them later would be
+    passed by."""
+    connections = [await asyncpg.connect(fresh.owner()) for _ in range(3)]
+    try:
+        looking, *taking = connections
+        await looking.execute(LOOK)
+        seen, *_ = await asyncio.gather(
+            looking.fetchrow("SELECT * FROM pg_temp.look()"), *(each.execute(TAKE) for each in taking)
+        )
+    finally:
+        for each in connections:
+            await each.close()
+    looks, backwards = seen
+    assert looks > 10_000
+    assert backwards == 0
+
+
+LOOK = f"""CREATE FUNCTION pg_temp.look(OUT looks int, OUT backwards int) LANGUAGE plpgsql AS $$
+DECLARE
+    till timestamptz := clock_timestamp() + interval '3 seconds';
+    before bigint := 0;
+    newest bigint;
+BEGIN
+    looks := 0;
+    backwards := 0;
+    WHILE clock_timestamp() < till LOOP
+        SELECT {positions.NEWEST} INTO newest;
+        looks := looks + 1;
+        backwards := backwards + (newest < before)::int;
+        before := newest;
+    END LOOP;
+END $$"""
+TAKE = """DO $$
+DECLARE till timestamptz := clock_timestamp() + interval '3 seconds';
+BEGIN
+    WHILE clock_timestamp() < till LOOP PERFORM nextval('kernel.event_seq'); END LOOP;
+END $$"""
 
 
 async def test_a_backlog_is_read_no_further_than_the_batch_needs(fresh: World, monkeypatch: pytest.MonkeyPatch) -> None:

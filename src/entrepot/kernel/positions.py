@@ -193,15 +193,18 @@ async def behind(connection: Connection) -> dict[str, bool]:
     return {row["name"]: row["due"] for row in await connection.fetch(_BEHIND)}
 
 
+# The newest number that anybody has taken; NULL when nobody has. A sequence that is read like a table tells for a moment
+# numbers that nobody has taken yet: while it writes to the log of the server that the next thirty-two may be, they stand in
+# its row. This function waits for that.
+NEWEST = "pg_sequence_last_value('kernel.event_seq')"
+
 # The newest number must be read before the lock gives this transaction its id; a materialised CTE is read before
 # the row it is joined to is locked.
 _STATE = """
-WITH newest AS MATERIALIZED (
-    SELECT CASE WHEN is_called THEN last_value ELSE 0 END AS seq FROM kernel.event_seq
-)
+WITH newest AS MATERIALIZED (SELECT coalesce(NEWEST, 0) AS seq)
 SELECT s.done, s.fence_seq, s.fence_xid, s.fence_at, s.since, newest.seq AS newest, now() AS now
 FROM kernel.subscription s, newest WHERE s.name = $1 AND NOT s.paused FOR UPDATE OF s
-"""
+""".replace("NEWEST", NEWEST)
 _LOCK_AND_WAIT = _STATE
 _LOCK = _STATE + " SKIP LOCKED"
 _LOCK_MANY = (
@@ -254,18 +257,18 @@ UPDATE kernel.subscription SET done = $2, fence_seq = $3, fence_xid = $4, fence_
 _REGISTER = """
 INSERT INTO kernel.subscription (name, done, since)
 SELECT n.name,
-       CASE WHEN n.from_start OR fresh.fresh OR NOT q.is_called THEN '{}'
-            ELSE int8multirange(int8range(0, q.last_value + 1)) END,
-       CASE WHEN n.from_start OR fresh.fresh OR NOT q.is_called THEN '-infinity'
+       CASE WHEN n.from_start OR fresh.fresh OR newest.seq IS NULL THEN '{}'
+            ELSE int8multirange(int8range(0, newest.seq + 1)) END,
+       CASE WHEN n.from_start OR fresh.fresh OR newest.seq IS NULL THEN '-infinity'
             ELSE now() - interval '1 day' END
-FROM unnest($1::text[], $2::boolean[]) n(name, from_start), kernel.event_seq q,
+FROM unnest($1::text[], $2::boolean[]) n(name, from_start), (SELECT NEWEST AS seq) newest,
      (SELECT NOT EXISTS (SELECT 1 FROM kernel.subscription) AS fresh) fresh
 ON CONFLICT DO NOTHING
-"""
+""".replace("NEWEST", NEWEST)
 _BEHIND = """
 SELECT name, due FROM (
-    SELECT s.name, s.fence_seq IS NOT NULL OR (q.is_called AND NOT s.done @> int8range(0, q.last_value + 1)) AS late,
+    SELECT s.name, s.fence_seq IS NOT NULL OR newest.seq IS NOT NULL AND NOT s.done @> int8range(0, newest.seq + 1) AS late,
            EXISTS (SELECT 1 FROM kernel.parked p WHERE p.subscription = s.name AND p.next_at <= now()) AS due
-    FROM kernel.subscription s, kernel.event_seq q WHERE NOT s.paused) s
+    FROM kernel.subscription s, (SELECT NEWEST AS seq) newest WHERE NOT s.paused) s
 WHERE late OR due
-"""
+""".replace("NEWEST", NEWEST)
