@@ -7,10 +7,10 @@ import time
 
 _TELLS = """
 import signal
-from entrepot.cli.main import _raw
+from entrepot.cli.printing import raw
 signal.signal(signal.SIGALRM, lambda *_: None)
 signal.setitimer(signal.ITIMER_REAL, 0.01, 0.01)
-_raw(b"x" * 400_000)
+raw(b"x" * 400_000)
 signal.setitimer(signal.ITIMER_REAL, 0)
 """
 

@@ -2,19 +2,15 @@
 
 from __future__ import annotations
 
-import csv
 import sys
 from datetime import date
-from enum import StrEnum
 from pathlib import Path
 from typing import Annotated, Any
-from uuid import UUID
 
-import msgspec
 import typer
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
-from rich.table import Table
 
+from entrepot.cli.printing import Shape, encode, raw, show, table
 from entrepot.cli.running import entity_of, err, guarded, out, run, settings, tenant_of
 from entrepot.kernel.config import EXPLAINED, shown
 from entrepot.kernel.ctx import SYSTEM
@@ -30,14 +26,6 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
-encode = msgspec.json.Encoder(decimal_format="string").encode
-
-
-class Shape(StrEnum):
-    table = "table"
-    json = "json"
-    csv = "csv"
-
 
 Tenant = Annotated[
     str | None, typer.Option("--tenant", "-t", help="Tenant, by slug or id (default: the only one, or demo).")
@@ -141,7 +129,7 @@ def import_(
 
     result: Any = run(inside)
     if format is Shape.json:
-        _raw(encode(result))
+        raw(encode(result))
         return
     for name in ("rows", "documents", "created", "repeated", "products"):
         out.print(f"{name:<10} {getattr(result, name)}")
@@ -224,7 +212,7 @@ def report(
         async with unit(house, chosen, SYSTEM, read_only=True) as ctx:
             return await found.read(ctx, **{k: v for k, v in given.items() if v is not None})
 
-    _show(run(inside), format)
+    show(run(inside), format)
 
 
 @app.command("new-tenant")
@@ -242,7 +230,7 @@ def new_tenant(
     config = settings()
     with running.bootstrap(config) as server:
         url = server.server.url
-        _raw(run(lambda house: create(house, url, slug, name, admin, own_database), config).encode())
+        raw(run(lambda house: create(house, url, slug, name, admin, own_database), config).encode())
 
 
 @app.command()
@@ -260,7 +248,7 @@ def token(
 
         return await token_for(house, await tenant_of(house, tenant), user)
 
-    _raw(run(inside).encode())
+    raw(run(inside).encode())
 
 
 @app.command()
@@ -270,9 +258,9 @@ def config(format: Format = Shape.table) -> None:
     values = shown(settings())
     rows = [{"setting": f"ENTREPOT_{k.upper()}", "value": v, "meaning": EXPLAINED[k]} for k, v in values.items()]
     if format is Shape.json:
-        _raw(encode(values))
+        raw(encode(values))
     else:
-        _table(rows, format)
+        table(rows, format)
 
 
 @app.command()
@@ -302,7 +290,7 @@ def catalogue(
         }
         for m in sorted(found.modules.values(), key=lambda m: (m.tier, m.name))
     ]
-    _table(rows, format)
+    table(rows, format)
 
 
 @app.command("new-module")
@@ -333,7 +321,7 @@ def check(tenant: Tenant = None, format: Format = Shape.table) -> None:
         return rows
 
     rows = run(inside)
-    _show(rows, format)
+    show(rows, format)
     if any(row["problems"] for row in rows):
         sys.exit(1)
 
@@ -364,38 +352,3 @@ async def _token(house: House, tenant: str | None) -> str:
     from entrepot.modules.identity.commands.sessions import token_for
 
     return await token_for(house, await tenant_of(house, tenant), None)
-
-
-def _show(rows: Any, format: Shape) -> None:
-    found = msgspec.to_builtins(rows, builtin_types=(date, UUID))
-    if format is Shape.json:
-        _raw(encode(found))
-    else:
-        _table(found if isinstance(found, list) else [found], format)
-
-
-def _table(rows: list[dict[str, Any]], format: Shape) -> None:
-    if format is Shape.json:
-        _raw(encode(rows))
-        return
-    if not rows:
-        err.print("nothing to show", style="dim")
-        return
-    if format is Shape.csv:
-        writer = csv.DictWriter(sys.stdout, list(rows[0]))
-        writer.writeheader()
-        writer.writerows(rows)
-        return
-    table = Table(*[str(name) for name in rows[0]], box=None, pad_edge=False)
-    for row in rows:
-        table.add_row(*["" if value is None else str(value) for value in row.values()])
-    out.print(table)
-
-
-def _raw(content: bytes) -> None:
-    """Without colours or wrapping: another program reads this. All of it, also where Python is told not to buffer: there a
-    signal cuts a write short."""
-    left = memoryview(content + b"\n")
-    while left:
-        left = left[sys.stdout.buffer.write(left) :]
-    sys.stdout.flush()
