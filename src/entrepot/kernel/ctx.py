@@ -16,6 +16,7 @@ import sqlalchemy as sa
 
 from entrepot.kernel import db
 from entrepot.kernel.database import Connection, Database
+from entrepot.kernel.inserts import insert_sql
 from entrepot.kernel.line import Again, Line, Write, written
 from entrepot.kernel.log import Pending
 from entrepot.kernel.memory import Memory
@@ -220,7 +221,7 @@ class Ctx:
         """Insert one row and return its id (made here unless given)."""
         moments, identified = self._stamps(table, values)
         row = {**values, **moments} if identified else {**values, **moments, "id": new_id()}
-        sql = db.insert_sql(table, row, many=False)
+        sql = insert_sql(table, row, many=False)
         await written(self.connection.execute(sql, *row.values()), table.entity)
         return row.get("id", NIL)  # type: ignore[no-any-return]
 
@@ -284,7 +285,7 @@ class Ctx:
         if not identified:
             given = [{**row, "id": new_id()} for row in given]
         once = {**alike, **moments}
-        sql = db.insert_sql(table, given[0], alike=once, many=True, skip_conflicts=skip_conflicts)
+        sql = insert_sql(table, given[0], alike=once, many=True, skip_conflicts=skip_conflicts)
         return sql, (given, *once.values())
 
     def _stamps(self, table: type[db.Table], brought: Container[str]) -> tuple[dict[str, datetime], bool]:

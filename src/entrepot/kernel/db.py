@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import enum
 import types
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Sequence
 from datetime import date, datetime
 from decimal import Decimal
 from functools import partial
@@ -22,7 +22,7 @@ T = TypeVar("T")
 
 METADATA = sa.MetaData()
 CURRENT_TENANT = "nullif(current_setting('app.tenant', true), '')::uuid"
-_DIALECT = PGDialect_asyncpg()  # type: ignore[no-untyped-call]
+DIALECT = PGDialect_asyncpg()  # type: ignore[no-untyped-call]
 _COMPILED: dict[Any, Any] = {}
 
 
@@ -364,7 +364,7 @@ def _conversion(kind: Any) -> Callable[[Any], Any]:
 def compiled(statement: Any) -> tuple[str, list[Any]]:
     """The SQL text and its arguments; the text is compiled once per shape of statement."""
     result, extracted, *_ = statement._compile_w_cache(
-        _DIALECT, compiled_cache=_COMPILED, column_keys=[], for_executemany=False, schema_translate_map=None
+        DIALECT, compiled_cache=_COMPILED, column_keys=[], for_executemany=False, schema_translate_map=None
     )
     parameters = result.construct_params(extracted_parameters=extracted, _check=False)
     if result.post_compile_params or result.literal_execute_params:
@@ -372,38 +372,3 @@ def compiled(statement: Any) -> tuple[str, list[Any]]:
         values = {**parameters, **expanded.additional_parameters}
         return expanded.statement, [values[name] for name in expanded.positiontup]
     return result.string, [parameters[name] for name in result.positiontup or ()]
-
-
-# ── writes ─────────────────────────────────────────────────────────────────────────────────────────────────────────
-
-
-def insert_sql(
-    table: type[Table], names: Iterable[str], *, many: bool, alike: Iterable[str] = (), skip_conflicts: bool = False
-) -> str:
-    """INSERT of one row, or of many that come as one list of JSON objects: writing that is a quarter of the work of one
-    array per column, and reading it hardly more. What is `alike` in all of them comes once, after the list."""
-    key = (table, tuple(names), tuple(alike), many, skip_conflicts)
-    found = _INSERTS.get(key)
-    if found is None:
-        own = [f'"{name}"' for name in key[1]]
-        shared = [f'"{name}"' for name in key[2]]
-        if many:
-            typed = ", ".join(f'"{name}" {pg_type(table, name)}' for name in key[1])
-            once = [f"${at}::{pg_type(table, name)}" for at, name in enumerate(key[2], start=2)]
-            source = f"SELECT {', '.join([*own, *once])} FROM json_to_recordset($1::json) AS r({typed})"  # noqa: S608
-        else:
-            source = f"VALUES ({', '.join(f'${at}' for at in range(1, len(own) + 1))})"
-        # Table and column names are our own declarations, never input.
-        found = f"INSERT INTO {table.qualified()} ({', '.join([*own, *shared])}) {source}"
-        if skip_conflicts:
-            found += " ON CONFLICT DO NOTHING"
-        _INSERTS[key] = found
-    return found
-
-
-_INSERTS: dict[Any, str] = {}
-
-
-def pg_type(table: type[Table], name: str) -> str:
-    """The PostgreSQL type of a column as SQL text."""
-    return str(table.table.c[name].type.compile(_DIALECT))
