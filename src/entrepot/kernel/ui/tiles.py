@@ -129,25 +129,34 @@ def _fields(panels: Iterable[Panel]) -> list[str]:
 
 
 async def _cube(visit: Visit, ctx: Ctx, panels: Sequence[Panel]) -> Counted:
-    """The rows of the panels counted by all their fields at once. Where days are asked for, each is a range of its own: the
-    index finds it, and no row's moment has to be turned into a day."""
+    """The rows of the panels counted by all their fields at once, and by currency where amounts are added up."""
     panel, fields = panels[0], _fields(panels)
-    listing, columns = panel.listing, panel.listing.columns
-    days = days_of(visit, panel)
-    moments = sa.DateTime(timezone=True)
-    firsts, lasts = (days, days) if panel.over in fields else (days[:1], days[-1:])
-    day = (
-        sa.func.unnest(
-            sa.literal([_midnight(visit, d) for d in firsts], sa.ARRAY(moments)),
-            sa.literal([_midnight(visit, d + timedelta(days=1)) for d in lasts], sa.ARRAY(moments)),
-        )
-        .table_valued(sa.column("since", moments), sa.column("until", moments), with_ordinality="at")
-        .render_derived(name="day")
-    )
+    days, columns = days_of(visit, panel), panel.listing.columns
     groups = [columns[name].label(name) for name in fields if name != panel.over]
-    currency = columns["currency"] if panel.sum and listing.in_currency(panel.sum) else None
-    if currency is not None:
-        groups.append(currency.label("_currency"))
+    held = panel.sum and panel.listing.in_currency(panel.sum)
+    if held:
+        groups.append(columns["currency"].label("_currency"))
+    each_day = panel.over in fields
+    select = _counting(visit, ctx, panel, groups, days if each_day else [])
+    sql, arguments = db.compiled(asked_by(ctx, panel.listing, select))
+    counted: Counted = {}
+    for row in await ctx.connection.fetch(sql, *arguments):
+        *values, number = row
+        day = days[int(values.pop(0)) - 1] if each_day else None
+        currency = str(values.pop()) if held else ""
+        plain = iter(values)
+        key = tuple(day if name == panel.over else next(plain) for name in fields)
+        counted.setdefault(key, {})[currency] = number
+    return counted
+
+
+def _counting(
+    visit: Visit, ctx: Ctx, panel: Panel, groups: Sequence[sa.Label[Any]], each: Sequence[date]
+) -> sa.Select[Any]:
+    """What counts or adds up the rows of a panel by these groups, before them by the place of a day where `each` day is
+    counted. Each is a range of its own: the index finds it, and no row's moment has to be turned into a day."""
+    listing, columns, days = panel.listing, panel.listing.columns, days_of(visit, panel)
+    day = _ranges(visit, each or days[:1], each or days[-1:])
     measure = sa.func.sum(columns[panel.sum]) if panel.sum else sa.func.count()
     found = (
         listing.view.select.with_only_columns(*groups, measure.label("_number"))
@@ -155,22 +164,25 @@ async def _cube(visit: Visit, ctx: Ctx, panels: Sequence[Panel]) -> Counted:
         .where(columns[panel.over] >= day.c.since, columns[panel.over] < day.c.until)
     )
     inner = (found.group_by(*(group.element for group in groups)) if groups else found).lateral("found")
-    by_day = [day.c.at] if panel.over in fields else []
-    outer = [*by_day, *(inner.c[group.name] for group in groups)]
+    outer = [*([day.c.at] if each else []), *(inner.c[group.name] for group in groups)]
     total = sa.func.sum(inner.c["_number"])
     select = sa.select(*outer, total.label("_total")).select_from(day.join(inner, sa.true())).group_by(*outer)
     if panel.top:
         select = select.order_by(total.desc(), *outer).limit(panel.top)
-    sql, arguments = db.compiled(asked_by(ctx, listing, select.having(total.is_not(None))))
-    counted: Counted = {}
-    for row in await ctx.connection.fetch(sql, *arguments):
-        values = iter(tuple(row))
-        at = [days[int(next(values)) - 1]] if by_day else []
-        plain = {name: next(values) for name in fields if name != panel.over}
-        held = str(next(values)) if currency is not None else ""
-        key = tuple(at[0] if name == panel.over else plain[name] for name in fields)
-        counted.setdefault(key, {})[held] = next(values)
-    return counted
+    return select.having(total.is_not(None))
+
+
+def _ranges(visit: Visit, firsts: Sequence[date], lasts: Sequence[date]) -> Any:
+    """A row for each range of days, with its place, from the midnight its first day begins with to the one its last ends with."""
+    moments = sa.DateTime(timezone=True)
+    return (
+        sa.func.unnest(
+            sa.literal([_midnight(visit, first) for first in firsts], sa.ARRAY(moments)),
+            sa.literal([_midnight(visit, last + timedelta(days=1)) for last in lasts], sa.ARRAY(moments)),
+        )
+        .table_valued(sa.column("since", moments), sa.column("until", moments), with_ordinality="at")
+        .render_derived(name="day")
+    )
 
 
 def days_of(visit: Visit, panel: Panel) -> list[date]:
