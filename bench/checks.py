@@ -12,6 +12,8 @@ import asyncpg
 
 from bench.shop import Shop
 from bench.system import System
+from entrepot.assembly import load_modules
+from entrepot.kernel.module import Catalogue
 
 EFFECTS = 2  # journal entries of a sale: what came in, and what the goods had cost
 
@@ -62,12 +64,12 @@ async def _lost(connection: asyncpg.Connection) -> list[str]:
 
 
 async def verify(system: System, shops: list[Shop], *, sold: int | None = None, proofs: int = 3) -> list[str]:
-    """Everything that is wrong: effects missing or doubled, numbers with gaps, events parked or waiting, and what
+    """Everything that is wrong: effects missing or doubled, numbers with gaps, events parked, waiting or not heard, and what
     `entrepot check` finds in the first few tenants. `sold` is how many sales were accepted in all."""
     tenants = [shop.tenant for shop in shops]
     connection = await system.connect()
     try:
-        problems = await _settled(connection)
+        problems = await _settled(connection) + await _unheard(connection)
         # What was gathered for the check has no statistics: row by row it would take minutes.
         await connection.execute("SET enable_nestloop = off")
         row = await connection.fetchrow(_COUNTS, tenants)
@@ -112,9 +114,23 @@ async def _settled(connection: asyncpg.Connection, patience: float = 30.0) -> li
     return [f"{name} is behind" for name in behind] + ([f"{parked} events are parked"] if parked else [])
 
 
+async def _unheard(connection: asyncpg.Connection) -> list[str]:
+    """Subscriptions that did not look once at each event they hear. All of them are as old as the database."""
+    handled = dict(await connection.fetch("SELECT name, handled FROM kernel.subscription"))
+    told = await connection.fetch(
+        "SELECT name, coalesce(at_once, '{}') AS served, count(*) FROM kernel.event GROUP BY 1, 2"
+    )
+    problems = []
+    for reaction in Catalogue(load_modules()).reactions:
+        wanted = sum(many for name, served, many in told if name in reaction.events and reaction.name not in served)
+        found = handled.get(reaction.name)
+        if found is not None and found != wanted:
+            problems.append(f"{reaction.name} looked at {found} of {wanted} events")
+    return problems
+
+
 _BEHIND = """
-SELECT s.name FROM kernel.subscription s, kernel.event_seq q
-WHERE q.is_called AND NOT s.done @> q.last_value
+SELECT name FROM kernel.subscription WHERE NOT done @> pg_sequence_last_value('kernel.event_seq')
 """
 
 _LOST = """
