@@ -122,9 +122,11 @@ async def _unheard(connection: asyncpg.Connection) -> list[str]:
     )
     problems = []
     for reaction in Catalogue(load_modules()).reactions:
+        if reaction.between_services:
+            continue
         wanted = sum(many for name, served, many in told if name in reaction.events and reaction.name not in served)
-        found = handled.get(reaction.name)
-        if found is not None and found != wanted:
+        found = handled.get(reaction.name, 0)
+        if found != wanted:
             problems.append(f"{reaction.name} looked at {found} of {wanted} events")
     return problems
 

@@ -290,7 +290,7 @@ def catalogue(
         }
         for m in sorted(found.modules.values(), key=lambda m: (m.tier, m.name))
     ]
-    table(rows, format)
+    show(rows, format)
 
 
 @app.command("new-module")

@@ -33,10 +33,7 @@ def show(rows: Any, format: Shape) -> None:
 
 
 def table(rows: list[dict[str, Any]], format: Shape) -> None:
-    """Rows that all have the same names."""
-    if format is Shape.json:
-        raw(encode(rows))
-        return
+    """Rows that all have the same names, for people or for a spreadsheet."""
     if not rows:
         err.print("nothing to show", style="dim")
         return

@@ -16,7 +16,6 @@ import sqlalchemy as sa
 
 from entrepot.kernel import db
 from entrepot.kernel.database import Connection, Database
-from entrepot.kernel.inserts import insert_sql
 from entrepot.kernel.line import Again, Line, Write, written
 from entrepot.kernel.log import Pending
 from entrepot.kernel.memory import Memory
@@ -31,6 +30,7 @@ from entrepot.kernel.origins import (
     by_reference,
     context_of,
 )
+from entrepot.kernel.writes import insert_sql, update_sql
 from entrepot.pure.errors import Conflict, Denied, NotFound, Refusal
 from entrepot.pure.events import Event
 from entrepot.pure.facade import Facade
@@ -297,14 +297,7 @@ class Ctx:
         """Change the row with this id and count its version up; NotFound when there is none."""
         if "updated_at" in table.table.c:
             values.setdefault("updated_at", self.now)
-        key = (table, tuple(values))
-        sql = _UPDATES.get(key)
-        if sql is None:
-            sets = [f'"{name}" = ${at}' for at, name in enumerate(values, start=2)]
-            if "version" in table.table.c:
-                sets.append("version = version + 1")
-            # Table and column names are our own declarations, never input.
-            sql = _UPDATES[key] = f"UPDATE {table.qualified()} SET {', '.join(sets)} WHERE id = $1"  # noqa: S608
+        sql = update_sql(table, values)
         status = await written(self.connection.execute(sql, id, *values.values()), table.entity)
         if status == "UPDATE 0":
             raise NotFound("there is no such {what}", what=table.entity)
@@ -396,6 +389,3 @@ def _what(view: db.View[Any]) -> str:
     while hasattr(first, "left"):
         first = first.left
     return str(first.info["class"].entity) if getattr(first, "info", None) else "row"
-
-
-_UPDATES: dict[Any, str] = {}

@@ -22,7 +22,7 @@ T = TypeVar("T")
 
 METADATA = sa.MetaData()
 CURRENT_TENANT = "nullif(current_setting('app.tenant', true), '')::uuid"
-DIALECT = PGDialect_asyncpg()  # type: ignore[no-untyped-call]
+_DIALECT = PGDialect_asyncpg()  # type: ignore[no-untyped-call]
 _COMPILED: dict[Any, Any] = {}
 
 
@@ -364,7 +364,7 @@ def _conversion(kind: Any) -> Callable[[Any], Any]:
 def compiled(statement: Any) -> tuple[str, list[Any]]:
     """The SQL text and its arguments; the text is compiled once per shape of statement."""
     result, extracted, *_ = statement._compile_w_cache(
-        DIALECT, compiled_cache=_COMPILED, column_keys=[], for_executemany=False, schema_translate_map=None
+        _DIALECT, compiled_cache=_COMPILED, column_keys=[], for_executemany=False, schema_translate_map=None
     )
     parameters = result.construct_params(extracted_parameters=extracted, _check=False)
     if result.post_compile_params or result.literal_execute_params:
@@ -372,3 +372,8 @@ def compiled(statement: Any) -> tuple[str, list[Any]]:
         values = {**parameters, **expanded.additional_parameters}
         return expanded.statement, [values[name] for name in expanded.positiontup]
     return result.string, [parameters[name] for name in result.positiontup or ()]
+
+
+def pg_type(table: type[Table], name: str) -> str:
+    """The PostgreSQL type of a column as SQL text."""
+    return str(table.table.c[name].type.compile(_DIALECT))

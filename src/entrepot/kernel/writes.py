@@ -1,11 +1,11 @@
-"""How new rows are sent: the INSERT of a table, made once for each set of columns."""
+"""The statements that write rows of a table, each made once for a set of columns."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable
 from typing import Any
 
-from entrepot.kernel.db import DIALECT, Table
+from entrepot.kernel.db import Table, pg_type
 
 
 def insert_sql(
@@ -19,8 +19,8 @@ def insert_sql(
         own = [f'"{name}"' for name in key[1]]
         shared = [f'"{name}"' for name in key[2]]
         if many:
-            typed = ", ".join(f'"{name}" {_pg_type(table, name)}' for name in key[1])
-            once = [f"${at}::{_pg_type(table, name)}" for at, name in enumerate(key[2], start=2)]
+            typed = ", ".join(f'"{name}" {pg_type(table, name)}' for name in key[1])
+            once = [f"${at}::{pg_type(table, name)}" for at, name in enumerate(key[2], start=2)]
             source = f"SELECT {', '.join([*own, *once])} FROM json_to_recordset($1::json) AS r({typed})"  # noqa: S608
         else:
             source = f"VALUES ({', '.join(f'${at}' for at in range(1, len(own) + 1))})"
@@ -35,6 +35,17 @@ def insert_sql(
 _INSERTS: dict[Any, str] = {}
 
 
-def _pg_type(table: type[Table], name: str) -> str:
-    """The PostgreSQL type of a column as SQL text."""
-    return str(table.table.c[name].type.compile(DIALECT))
+def update_sql(table: type[Table], names: Iterable[str]) -> str:
+    """UPDATE of the row whose id comes first, then its values; it counts the version up where the table has one."""
+    key = (table, tuple(names))
+    found = _UPDATES.get(key)
+    if found is None:
+        sets = [f'"{name}" = ${at}' for at, name in enumerate(key[1], start=2)]
+        if "version" in table.table.c:
+            sets.append("version = version + 1")
+        # Table and column names are our own declarations, never input.
+        found = _UPDATES[key] = f"UPDATE {table.qualified()} SET {', '.join(sets)} WHERE id = $1"  # noqa: S608
+    return found
+
+
+_UPDATES: dict[Any, str] = {}
