@@ -132,6 +132,13 @@ def reads_no_sequence_like_a_table(name: str, text: str) -> Iterator[str]:
         yield f"{name} reads {found[0]} of a sequence"
 
 
+def writes_json_one_way(name: str, text: str) -> Iterator[str]:
+    """A decimal is a string in all we write, which `pure/encoding.py` says once."""
+    found = re.search(r"\bjson\.(Encoder|encode)\(", text)
+    if found and name.startswith("src/") and not name.endswith("pure/encoding.py"):
+        yield f"{name} writes JSON with {found[0]}), not with pure.encoding"
+
+
 CLOCKS = ("datetime.now", "datetime.utcnow", "datetime.today", "date.today", "time.time", "time.monotonic", "utc_now")
 
 
@@ -169,6 +176,7 @@ PYTHON: list[Check] = [
     swallows_nothing,
     leaves_commits_to_the_unit,
     reads_no_sequence_like_a_table,
+    writes_json_one_way,
     asks_ctx_for_the_time,
     counts_money_exactly,
 ]
@@ -217,6 +225,8 @@ NPM = ".".join(("registry", "npmjs", "org"))  # put together, so that this file 
         (leaves_commits_to_the_unit, MODULE, "async def f(c):\n    await c.commit()\n", "commands.py:2 calls commit()"),
         (leaves_commits_to_the_unit, MODULE, 'ctx.run("COMMIT")\n', "commands.py:1 ends the transaction in SQL"),
         (reads_no_sequence_like_a_table, "src/x.py", "x = 'SELECT last_value FROM s'\n", "reads last_value"),
+        (writes_json_one_way, "src/x.py", "x = msgspec.json.encode(y)\n", "writes JSON with json.encode()"),
+        (writes_json_one_way, "src/x.py", "e = msgspec.json.Encoder()\n", "writes JSON with json.Encoder()"),
         (asks_ctx_for_the_time, MODULE, "x = datetime.now(UTC)\n", "reads the clock with datetime.now()"),
         (asks_ctx_for_the_time, MODULE, "x = time.time()\n", "reads the clock with time.time()"),
         (asks_ctx_for_the_time, MODULE, "x = dt.date.today()\n", "reads the clock with dt.date.today()"),

@@ -10,12 +10,13 @@ from typing import Annotated, Any
 import typer
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
-from entrepot.cli.printing import Shape, encode, raw, show, table
+from entrepot.cli.printing import Shape, raw, show, table
 from entrepot.cli.running import entity_of, err, guarded, out, run, settings, tenant_of
 from entrepot.kernel.config import EXPLAINED, shown
 from entrepot.kernel.ctx import SYSTEM
 from entrepot.kernel.house import House
 from entrepot.kernel.units import unit
+from entrepot.pure.encoding import encode
 from entrepot.pure.errors import Invalid, NotFound
 
 app = typer.Typer(

@@ -13,8 +13,7 @@ import msgspec
 from rich.table import Table
 
 from entrepot.cli.running import err, out
-
-encode = msgspec.json.Encoder(decimal_format="string").encode
+from entrepot.pure.encoding import encode
 
 
 class Shape(StrEnum):

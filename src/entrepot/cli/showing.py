@@ -6,9 +6,9 @@ import time
 from typing import Any
 
 import httpx2
-import msgspec
 
 from entrepot.cli.running import out
+from entrepot.pure.encoding import encode
 from entrepot.pure.errors import Conflict
 from entrepot.pure.ids import new_id
 
@@ -28,7 +28,7 @@ def follow_an_order(url: str, token: str) -> None:
             "payments": [{"method": "card"}],
         }
         out.rule("1. the request")
-        out.print(f"POST /api/v1/orders/pos  {msgspec.json.encode(body).decode()}", highlight=False)
+        out.print(f"POST /api/v1/orders/pos  {encode(body).decode()}", highlight=False)
         response = client.post("/orders/pos", json=body)
         order = response.json().get("data") or {}
         if response.status_code != 201:

@@ -16,6 +16,7 @@ import structlog
 from asyncpg.pgproto.pgproto import UUID as DriversUUID
 
 from entrepot.pure import ids
+from entrepot.pure.encoding import encode
 
 ids.made_as(DriversUUID)  # an id that was made here is then like one that was read
 
@@ -26,7 +27,6 @@ TROUBLE = (TimeoutError, OSError, asyncpg.PostgresError, asyncpg.InterfaceError,
 _JSONB = b"\x01"
 FIRST_PLANS = 1.0  # seconds that the first plans of a connection are kept
 logger = structlog.get_logger("entrepot.database")
-_encode = msgspec.json.Encoder(decimal_format="string").encode
 _decode = msgspec.json.Decoder().decode
 
 
@@ -165,4 +165,4 @@ async def _prepare(connection: Connection) -> None:
 
 
 def _as_json(value: Any) -> bytes:
-    return bytes(value) if isinstance(value, msgspec.Raw) else _encode(value)
+    return bytes(value) if isinstance(value, msgspec.Raw) else encode(value)

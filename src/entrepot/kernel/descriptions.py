@@ -14,6 +14,7 @@ from entrepot.kernel.asyncapi import asyncapi
 from entrepot.kernel.http import JSON, Exchange, Headers, Web
 from entrepot.kernel.i18n import translate
 from entrepot.kernel.openapi import openapi
+from entrepot.pure.encoding import encode
 
 BUILT = Path(__file__).parent / "ui" / "static" / "built"
 # Nothing inline and nothing from elsewhere; the viewer's images are data addresses in its stylesheet.
@@ -65,7 +66,7 @@ class Descriptions:
 
     async def _answer(self, exchange: Exchange, name: str, make: Callable[[], Any]) -> None:
         if name not in self._made:
-            content = msgspec.json.encode(make())
+            content = encode(make())
             self._made[name] = content, f'"{hashlib.sha256(content).hexdigest()[:32]}"'.encode()
         content, tag = self._made[name]
         headers: Headers = [(b"etag", tag), (b"cache-control", b"no-cache")]

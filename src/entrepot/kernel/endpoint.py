@@ -18,7 +18,7 @@ from entrepot.kernel import idempotency
 from entrepot.kernel.access import Principal
 from entrepot.kernel.commands import describe, module_of
 from entrepot.kernel.ctx import NIL, SYSTEM, Actor, Ctx, Origin
-from entrepot.kernel.exchange import AGAIN, JSON, RETRIES, Exchange, encode, entity_of, etag, same_origin
+from entrepot.kernel.exchange import AGAIN, JSON, RETRIES, Exchange, entity_of, etag, same_origin
 from entrepot.kernel.lists import EXPORT_LIMIT, Listing, read_page
 from entrepot.kernel.preview import Preview, previewed
 from entrepot.kernel.routes import Route
@@ -26,6 +26,7 @@ from entrepot.kernel.sheets import SHEETS
 from entrepot.kernel.together import Alone, Answer, Asked, Prepared, Together, nobody_waits, replayed
 from entrepot.kernel.together import Request as Gathered
 from entrepot.kernel.units import unit
+from entrepot.pure.encoding import encode
 from entrepot.pure.errors import Conflict, Denied, Invalid, KeptRefusal, Malformed, NotFound, Refusal, Stale
 from entrepot.pure.money import checker
 

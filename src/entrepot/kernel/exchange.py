@@ -9,11 +9,11 @@ from urllib.parse import parse_qsl
 from uuid import UUID
 
 import asyncpg
-import msgspec
 
 from entrepot.kernel.access import Principal
 from entrepot.kernel.ctx import Again, Caller
 from entrepot.kernel.i18n import pick_locale, translate
+from entrepot.pure.encoding import encode
 from entrepot.pure.errors import (
     Denied,
     Invalid,
@@ -60,8 +60,6 @@ GONE = (
 )
 _REQUEST_ID = re.compile(r"^[\x21-\x7e]{1,100}$")
 _TRACE = re.compile(r"^[0-9a-f]{2}-([0-9a-f]{32})-[0-9a-f]{16}-[0-9a-f]{2}$")
-
-encode = msgspec.json.Encoder(decimal_format="string").encode
 
 # How a browser is shown a problem: the pages answer and say True, or leave it to JSON.
 Present = Callable[["Exchange", int, str, Headers], Awaitable[bool]]

@@ -17,13 +17,13 @@ import msgspec
 
 from entrepot.kernel.ctx import Actor, Caller, Ctx
 from entrepot.kernel.units import unit
+from entrepot.pure.encoding import encode
 from entrepot.pure.errors import FAMILY, Refusal, Unauthenticated
 from entrepot.pure.facade import Facade, Operation
 
 if TYPE_CHECKING:
     from entrepot.kernel.house import House
 
-_encode = msgspec.json.Encoder(decimal_format="string").encode
 CLOCK_SKEW = 120  # seconds a signed call may be old
 
 
@@ -84,7 +84,7 @@ async def _call_near(
         return await function(ctx, *arguments, **named)
     except Refusal as refusal:
         # The facts as they would have come from afar: a caller must not come to rely on more.
-        refusal.facts = msgspec.json.decode(_encode(refusal.facts))
+        refusal.facts = msgspec.json.decode(encode(refusal.facts))
         if operation.kind == "tell":
             # It may have written before it refused. Who goes on from here without `ctx.attempt` would commit that.
             ctx.spoil(refusal)
@@ -141,10 +141,10 @@ async def _call_far(
         actor=ctx.actor,
         caller=ctx.caller,
         locale=ctx.locale,
-        arguments={name: msgspec.Raw(_encode(value)) for name, value in given.items()},
+        arguments={name: msgspec.Raw(encode(value)) for name, value in given.items()},
         preview=ctx.preview,
     )
-    body = _encode(call)
+    body = encode(call)
     if operation.undo is not None:
         # Remembered before the call: an answer that never arrives may still have taken the goods.
         ctx.far_told(facade, operation.undo, next(iter(given.values())))
@@ -181,7 +181,7 @@ async def answer(house: House, body: bytes) -> bytes:
     call = msgspec.json.decode(body, type=Call)
     made = house.catalogue.offers_by_name.get(call.facade)
     if made is None or call.operation not in made.functions:
-        return _encode(Answer(refused="not_found", message="there is no such {what}", facts={"what": "facade"}))
+        return encode(Answer(refused="not_found", message="there is no such {what}", facts={"what": "facade"}))
     operation = made.operations[call.operation]
     try:
         arguments = {
@@ -200,5 +200,5 @@ async def answer(house: House, body: bytes) -> bytes:
             with house.metrics.timed(f"{call.facade}.{call.operation}"):
                 result = await made.functions[call.operation](ctx, **arguments)
     except Refusal as refusal:
-        return _encode(Answer(refused=refusal.code, message=refusal.message, facts=refusal.facts))
-    return _encode(Answer(result=msgspec.Raw(_encode(result))))
+        return encode(Answer(refused=refusal.code, message=refusal.message, facts=refusal.facts))
+    return encode(Answer(result=msgspec.Raw(encode(result))))

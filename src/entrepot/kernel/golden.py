@@ -14,6 +14,7 @@ import msgspec
 
 from entrepot.kernel.module import Catalogue
 from entrepot.kernel.parameters import plain
+from entrepot.pure.encoding import encode
 from entrepot.pure.events import Event
 
 FOLDER = Path(__file__).resolve().parents[3] / "docs" / "events"
@@ -47,7 +48,7 @@ def golden(kind: type[Event]) -> Json:
 
 def text(schema: Json) -> str:
     """A golden schema as it is committed."""
-    return msgspec.json.format(msgspec.json.encode(schema), indent=2).decode() + "\n"
+    return msgspec.json.format(encode(schema), indent=2).decode() + "\n"
 
 
 def write(catalogue: Catalogue, folder: Path = FOLDER) -> list[Path]:

@@ -27,7 +27,6 @@ from entrepot.kernel.exchange import (
     Receive,
     Scope,
     Send,
-    encode,
     entity_of,
     problem,
     same_origin,
@@ -36,6 +35,7 @@ from entrepot.kernel.exchange import (
 from entrepot.kernel.logs import about
 from entrepot.kernel.paths import Tree
 from entrepot.kernel.units import unit
+from entrepot.pure.encoding import encode
 from entrepot.pure.errors import Denied, NotFound, Refusal, Unauthenticated
 
 if TYPE_CHECKING:

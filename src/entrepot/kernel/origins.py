@@ -9,6 +9,8 @@ from uuid import UUID
 
 import msgspec
 
+from entrepot.pure.encoding import encode
+
 NIL = UUID(int=0)
 
 
@@ -98,7 +100,7 @@ def context_of(actor: Actor, caller: Caller, origins: Origins) -> str:
     own = _told(actor, caller)
     if any(_told(*origin) != own for origin in origins.values()):
         facts["by"] = {spelt: _facts(*origin) for spelt, origin in origins.items() if isinstance(spelt, str)}
-    return msgspec.json.encode(facts).decode()
+    return encode(facts).decode()
 
 
 def _told(actor: Actor, caller: Caller) -> tuple[Any, ...]:

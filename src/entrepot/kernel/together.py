@@ -26,9 +26,10 @@ import structlog
 
 from entrepot.kernel import at_once, idempotency
 from entrepot.kernel.ctx import SYSTEM, Ctx, Origin
-from entrepot.kernel.exchange import AGAIN, GONE, JSON, Headers, encode, etag
+from entrepot.kernel.exchange import AGAIN, GONE, JSON, Headers, etag
 from entrepot.kernel.origins import NIL
 from entrepot.kernel.units import PATIENCE, shared_units, unit
+from entrepot.pure.encoding import encode
 from entrepot.pure.errors import Refusal
 from entrepot.pure.groups import grouped
 

@@ -13,6 +13,7 @@ from typing import Annotated, Any, Generic, TypeVar, Union, get_args, get_origin
 import msgspec
 
 from entrepot.pure.dates import utc
+from entrepot.pure.encoding import encode
 from entrepot.pure.errors import Invalid, Malformed
 from entrepot.pure.money import checker
 from entrepot.pure.quantities import Limits, limited
@@ -32,7 +33,7 @@ def encode_cursor(values: Sequence[object]) -> str:
     """The cursor after a row with these sort values: str, int, Decimal, datetime, date, UUID, bool, None."""
     # In UTC, because JSON has no room for a fold or for offsets of seconds (local times before about 1940).
     exact = [utc(value) if isinstance(value, datetime) else value for value in values]
-    return base64.urlsafe_b64encode(msgspec.json.encode(exact)).rstrip(b"=").decode("ascii")
+    return base64.urlsafe_b64encode(encode(exact)).rstrip(b"=").decode("ascii")
 
 
 def decode_cursor(text: str, types: Sequence[object]) -> list[object]:

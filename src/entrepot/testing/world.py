@@ -16,7 +16,6 @@ from uuid import UUID
 
 import asyncpg
 import httpx2
-import msgspec
 import pytest
 
 from entrepot import assembly
@@ -32,6 +31,7 @@ from entrepot.kernel.log import CHANGED
 from entrepot.kernel.module import Catalogue, Module
 from entrepot.kernel.topology import Send, sender
 from entrepot.kernel.units import unit
+from entrepot.pure.encoding import encode
 from entrepot.pure.ids import new_id
 from entrepot.testing.clock import Clock
 
@@ -76,7 +76,7 @@ class Person:
         headers = {**self.headers, **options.pop("headers", {})}
         content = options.pop("content", None)
         if json is not None:
-            content = msgspec.json.encode(json)
+            content = encode(json)
             headers.setdefault("content-type", "application/json")
         return await self.world.client.request(method, BASE + path, content=content, headers=headers, **options)
 

@@ -14,6 +14,7 @@ import msgspec
 
 from entrepot.kernel.facade import sign, verify
 from entrepot.kernel.log import envelope
+from entrepot.pure.encoding import encode
 from entrepot.pure.events import Envelope
 from entrepot.pure.groups import grouped
 
@@ -21,7 +22,6 @@ if TYPE_CHECKING:
     from entrepot.kernel.house import House
     from entrepot.kernel.topology import Send
 
-_encode = msgspec.json.Encoder(decimal_format="string").encode
 _decoder = msgspec.json.Decoder(list[Envelope])
 
 
@@ -33,7 +33,7 @@ def attach(house: House, doors: dict[str, Send]) -> None:
 
 def _forwarder(house: House, send: Send) -> Any:
     async def forward(rows: Sequence[Any]) -> None:
-        body = _encode([envelope(row) for row in rows])
+        body = encode([envelope(row) for row in rows])
         await send(body, sign(house.config.secret, body))
 
     return forward

@@ -17,6 +17,7 @@ import structlog
 
 from entrepot.kernel.carriers.direct import take_in
 from entrepot.kernel.log import envelope
+from entrepot.pure.encoding import encode
 from entrepot.pure.events import Envelope
 
 if TYPE_CHECKING:
@@ -28,7 +29,6 @@ BATCH = 100
 CONFIRMED_WITHIN = 15.0
 LONGEST_PAUSE = 5.0
 
-_encode = msgspec.json.Encoder(decimal_format="string").encode
 _decoder = msgspec.json.Decoder(Envelope)
 logger = structlog.get_logger("entrepot.rabbit")
 
@@ -80,7 +80,7 @@ class Rabbit:
                         *(
                             exchange.publish(
                                 aio_pika.Message(
-                                    _encode(envelope(row)),
+                                    encode(envelope(row)),
                                     message_id=str(row["id"]),
                                     content_type="application/cloudevents+json",
                                     delivery_mode=aio_pika.DeliveryMode.PERSISTENT,

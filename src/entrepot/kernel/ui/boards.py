@@ -13,6 +13,7 @@ from entrepot.kernel.ui.labels import tone_of
 from entrepot.kernel.ui.rows import crumbs_of
 from entrepot.kernel.ui.show import Cell
 from entrepot.kernel.ui.visit import Visit
+from entrepot.pure.encoding import encode
 from entrepot.pure.errors import NotFound, Refusal
 
 CARDS = 25
@@ -117,6 +118,6 @@ async def move_card(visit: Visit) -> None:
 
 
 async def toast(visit: Visit, code: int, text: str, tone: str) -> None:
-    trigger = msgspec.json.encode({"toast": {"text": text, "tone": tone}}).decode()
+    trigger = encode({"toast": {"text": text, "tone": tone}}).decode()
     ascii_only = trigger.encode("ascii", "backslashreplace").replace(b"\\x", b"\\u00")
     await visit.exchange.send(code, [(b"hx-trigger", ascii_only), *visit.views.headers], b"")

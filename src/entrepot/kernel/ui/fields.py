@@ -19,6 +19,7 @@ from entrepot.kernel.ui import declare as d
 from entrepot.kernel.ui.asking import LONG, Asked, Data, Form, fields_of, line_fields
 from entrepot.kernel.ui.labels import label_of
 from entrepot.kernel.ui.visit import Visit
+from entrepot.pure.encoding import encode
 
 CURRENCIES = ("EUR", "USD", "GBP", "CHF", "DKK", "NOK", "SEK", "PLN")
 TYPES = {"number": "number", "integer": "number", "date": "date", "moment": "moment", "flag": "flag", "json": "json"}
@@ -311,7 +312,7 @@ def text_of(visit: Visit, value: Any) -> str:
     if isinstance(value, Enum):
         return str(value.value)
     if isinstance(value, dict | list):
-        return msgspec.json.encode(value).decode()
+        return encode(value).decode()
     return str(value)
 
 

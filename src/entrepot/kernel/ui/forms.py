@@ -25,6 +25,7 @@ from entrepot.kernel.ui.rows import crumbs_of
 from entrepot.kernel.ui.show import Cell
 from entrepot.kernel.ui.site import Place
 from entrepot.kernel.ui.visit import Visit
+from entrepot.pure.encoding import encode
 from entrepot.pure.errors import Conflict, Denied, Invalid, NotFound, Refusal, Stale
 from entrepot.pure.ids import new_id
 
@@ -148,7 +149,7 @@ async def run(visit: Visit, form: Form, values: dict[str, Any], typed: Typed, da
                 if reviewing:
                     return await previewed(Preview(ctx), result)
                 if key:
-                    await idempotency.keep(ctx, key, fingerprint, 200, msgspec.json.encode(_plain(result)))
+                    await idempotency.keep(ctx, key, fingerprint, 200, encode(_plain(result)))
                 return result
         except AGAIN:
             if attempt == RETRIES:

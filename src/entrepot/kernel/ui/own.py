@@ -3,9 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
-from typing import Any
-
-import msgspec
 
 from entrepot.kernel.http import Exchange, Headers
 from entrepot.kernel.ui.assets import BUILT
@@ -13,6 +10,7 @@ from entrepot.kernel.ui.declare import OwnPage
 from entrepot.kernel.ui.site import Place
 from entrepot.kernel.ui.views import SECURITY, Views
 from entrepot.kernel.ui.visit import Visit
+from entrepot.pure.encoding import encode
 
 ALWAYS = ("theme.js", "app.css", "app.js", "icons.svg", "app-icon.svg")
 
@@ -64,7 +62,7 @@ def worker_of(views: Views, place: Place) -> Answer:
             (b"service-worker-allowed", (prefix + place.path).encode()),
             *SECURITY,
         ]
-        await exchange.send(200, headers, b"self.KEPT = " + _encode(facts) + b";\n" + script)
+        await exchange.send(200, headers, b"self.KEPT = " + encode(facts) + b";\n" + script)
 
     return answer
 
@@ -100,9 +98,6 @@ def manifest_of(views: Views, place: Place) -> Answer:
             (b"cache-control", b"no-cache"),
             *SECURITY,
         ]
-        await exchange.send(200, headers, _encode(facts))
+        await exchange.send(200, headers, encode(facts))
 
     return answer
-
-
-_encode: Callable[[Any], bytes] = msgspec.json.Encoder().encode

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Sequence
 
-import msgspec
+from entrepot.pure.encoding import encode
 
 _SOURCE = """
 #let facts = json(bytes(sys.inputs.facts))
@@ -30,7 +30,7 @@ async def report_pdf(
 ) -> bytes:
     """The table as PDF, made off the event loop."""
     facts = {"title": title, "columns": columns, "rows": rows, "numbers": numbers, "wide": len(columns) > 6}
-    return await asyncio.to_thread(_compile, msgspec.json.encode(facts).decode())
+    return await asyncio.to_thread(_compile, encode(facts).decode())
 
 
 def _compile(facts: str) -> bytes:

@@ -15,6 +15,7 @@ from entrepot.kernel.http import Exchange, Headers
 from entrepot.kernel.ui.assets import Assets, icon_names
 from entrepot.kernel.ui.declare import OwnPage
 from entrepot.kernel.ui.visit import FLASH_COOKIE, Flash, Visit
+from entrepot.pure.encoding import encode
 
 if TYPE_CHECKING:
     from entrepot.kernel.ui.site import Site
@@ -188,7 +189,4 @@ def _icon(sprite: str, name: str, extra: str = "") -> Markup:
 
 def _json(value: Any) -> Markup:
     """JSON that may stand in an attribute or a data block."""
-    return Markup(_encode(value).decode().replace("<", "\\u003c").replace("&", "\\u0026").replace("'", "\\u0027"))  # noqa: S704
-
-
-_encode = msgspec.json.Encoder(decimal_format="string").encode
+    return Markup(encode(value).decode().replace("<", "\\u003c").replace("&", "\\u0026").replace("'", "\\u0027"))  # noqa: S704

@@ -24,6 +24,7 @@ from entrepot.kernel.i18n import LOCALES, pick_locale, translate
 from entrepot.kernel.ui.labels import label_of
 from entrepot.kernel.ui.show import Formats
 from entrepot.kernel.units import unit
+from entrepot.pure.encoding import encode
 from entrepot.pure.errors import Denied, Malformed, NotFound, Refusal, Unauthenticated
 from entrepot.pure.said import Said
 
@@ -253,7 +254,7 @@ class Visit:
     ) -> None:
         """Send the browser on, with a message to show there, and a way back where there is one."""
         if said:
-            text = quote(msgspec.json.encode(Flash(tone, self.t(said, **facts), undo)).decode())
+            text = quote(encode(Flash(tone, self.t(said, **facts), undo)).decode())
             self.set_cookie(FLASH_COOKIE, text, seconds=30)
         location = path if path.startswith(self.exchange.web.prefix + "/") else self.url(path)
         await self.exchange.send(

@@ -10,7 +10,6 @@ from typing import Any
 from uuid import UUID
 
 import filetype
-import msgspec
 
 from entrepot.kernel.commands import command
 from entrepot.kernel.ctx import Ctx
@@ -19,6 +18,7 @@ from entrepot.modules.documents.contract import DocumentCard, ReceiptData
 from entrepot.modules.documents.events import DocumentAttached, DocumentGenerated
 from entrepot.modules.documents.queries import card
 from entrepot.modules.documents.tables import Document
+from entrepot.pure.encoding import encode
 from entrepot.pure.ids import new_id
 
 TEMPLATES = Path(__file__).parent / "templates"
@@ -72,7 +72,7 @@ def render(template: str, data: dict[str, Any]) -> bytes:
     found: bytes = typst.compile(
         _source(template),
         format="pdf",
-        sys_inputs={"data": msgspec.json.encode(data).decode()},
+        sys_inputs={"data": encode(data).decode()},
         pdf_standards=["a-3b"],
         ignore_system_fonts=True,
     )

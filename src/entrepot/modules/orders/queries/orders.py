@@ -24,6 +24,7 @@ from entrepot.modules.orders.rules.selling import SOLD_STATES, OrderState
 from entrepot.modules.orders.tables import Order, OrderLine
 from entrepot.modules.payments.contract import Paid, Payments
 from entrepot.modules.tax.contract import Tax
+from entrepot.pure.encoding import encode
 from entrepot.pure.errors import Invalid
 from entrepot.pure.money import Money, Rate, plain
 from entrepot.pure.quantities import Quantity
@@ -344,10 +345,7 @@ async def get_pos_catalogue(ctx: Ctx) -> PosCatalogue:
         await ctx.house.settings.value(ctx, "orders.till_needs_shift"),
         items,
     )
-    return msgspec.structs.replace(found, version=hashlib.sha256(_encode(found)).hexdigest()[:24])
-
-
-_encode = msgspec.json.Encoder(decimal_format="string").encode
+    return msgspec.structs.replace(found, version=hashlib.sha256(encode(found)).hexdigest()[:24])
 
 
 async def cards(ctx: Ctx, ids: list[UUID]) -> list[OrderCard]:
