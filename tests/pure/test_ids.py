@@ -40,8 +40,10 @@ def kind(request: pytest.FixtureRequest) -> Iterator[type[UUID]]:
 @given(namespace=st.uuids(), name=st.text())
 def test_ids_are_equal_of_whatever_kind(kind: type[UUID], namespace: UUID, name: str) -> None:
     derived, new, standard = derived_id(namespace, name), new_id(), uuid.uuid5(namespace, name)
-    assert {type(derived), type(new)} == {kind}
+    read, unshortened = parse_id(str(namespace)), unshort(short(namespace))
+    assert {type(each) for each in (derived, new, read, unshortened)} == {kind}
     assert derived == standard
+    assert read == unshortened == namespace
     assert (str(derived), hash(derived), derived.bytes) == (str(standard), hash(standard), standard.bytes)
     assert derived_id(derived, name) == uuid.uuid5(standard, name)
     assert msgspec.json.decode(msgspec.json.encode(derived), type=UUID) == standard

@@ -55,7 +55,7 @@ class Line:
 
     def __init__(self, connection: Connection) -> None:
         self.connection = connection
-        self._kept: list[Write] = []
+        self._kept: dict[str, Write] = {}  # by table
         self._context: str | None = None
         self._turn = asyncio.Lock()
         self._asked: list[Question] = []
@@ -124,7 +124,7 @@ class Line:
     async def _answer(self, asked: Sequence[Question]) -> None:
         try:
             async with self._turn:
-                if any(write.table in question.tables for write in self._kept for question in asked):
+                if any(table in self._kept for question in asked for table in question.tables):
                     await self._settle()
                 answers = await self._rows_of(asked)
         except Exception as error:
@@ -150,15 +150,14 @@ class Line:
     async def later(self, kept: Write) -> None:
         """Keep a write back. What is kept back does not see one another, so a table that is among it already is settled
         first, unless these are more rows of the same."""
-        for at, each in enumerate(self._kept):
-            if each.table == kept.table:
-                if each.more and kept.more and (each.sql, each.arguments[1:]) == (kept.sql, kept.arguments[1:]):
-                    rows = [*each.arguments[0], *kept.arguments[0]]
-                    self._kept[at] = each._replace(arguments=(rows, *each.arguments[1:]))
-                    return
-                await self.settle()
-                break
-        self._kept.append(kept)
+        each = self._kept.get(kept.table)
+        if each is not None:
+            if each.more and kept.more and (each.sql, each.arguments[1:]) == (kept.sql, kept.arguments[1:]):
+                rows = [*each.arguments[0], *kept.arguments[0]]
+                self._kept[kept.table] = each._replace(arguments=(rows, *each.arguments[1:]))
+                return
+            await self.settle()
+        self._kept[kept.table] = kept
 
     def context(self, facts: str) -> None:
         """From the next write on the audit trail says this (JSON) of whose work it is."""
@@ -173,7 +172,7 @@ class Line:
         if not self._kept and self._context is None:
             return
         # PostgreSQL runs the writes of a statement that nobody reads from beginning with the last.
-        kept, self._kept = sorted(self._kept, key=lambda write: write.first), []
+        kept, self._kept = sorted(self._kept.values(), key=lambda write: write.first), {}
         facts, self._context = self._context, None
         try:
             await self._write(kept, facts)

@@ -58,16 +58,17 @@ class Settings:
     async def won(self, ctx: Ctx, key: str, *, entity_id: UUID | None = None, user_id: UUID | None = None) -> Won:
         """The value and the level that won. NotFound for a key that no module declares."""
         declared = self.declared(key)
-        given = await ctx.recall("settings", lambda: _given(ctx))
-        owners = {
-            "user": user_id or ctx.actor.id,
-            "entity": entity_id or ctx.entity_id,
-            "tenant": ctx.tenant_id,
-        }
-        for level in LEVELS:
-            found = given.get((key, level, owners[level]), given)
-            if found is not given:
-                return Won(key, msgspec.convert(found, declared.kind, strict=False), level)
+        given = (await ctx.recall("settings", lambda: _given(ctx))).get(key)
+        if given:
+            owners = {
+                "user": user_id or ctx.actor.id,
+                "entity": entity_id or ctx.entity_id,
+                "tenant": ctx.tenant_id,
+            }
+            for level in LEVELS:
+                found = given.get((level, owners[level]), given)
+                if found is not given:
+                    return Won(key, msgspec.convert(found, declared.kind, strict=False), level)
         return Won(key, declared.default, "default")
 
     async def zone(self, ctx: Ctx, *, entity_id: UUID | None = None) -> ZoneInfo:
@@ -94,5 +95,9 @@ class Settings:
         return found
 
 
-async def _given(ctx: Ctx) -> dict[tuple[str, str, UUID], Any]:
-    return {(g.key, g.level, g.owner_id): g.value for g in await ctx.of(Kept).given()}
+async def _given(ctx: Ctx) -> dict[str, dict[tuple[str, UUID], Any]]:
+    """What was given for each key, by level and owner; most keys nobody ever gives a value."""
+    found: dict[str, dict[tuple[str, UUID], Any]] = {}
+    for each in await ctx.of(Kept).given():
+        found.setdefault(each.key, {})[each.level, each.owner_id] = each.value
+    return found

@@ -39,7 +39,7 @@ def parse_id(text: str) -> UUID:
     """The id spelt in 8-4-4-4-12 hexadecimal digits of either case; anything else is Malformed."""
     if not _SPELLING(text):
         raise Malformed("this is not an id")
-    return UUID(text)
+    return _make(bytes.fromhex(text.replace("-", "")))
 
 
 def short(id: UUID) -> str:
@@ -60,7 +60,7 @@ def unshort(text: str) -> UUID:
         value = value * 62 + _VALUES[character]
     if value >= 1 << 128:
         raise Malformed("this is not a short id")
-    return UUID(int=value)
+    return _make(value.to_bytes(16, "big"))
 
 
 # In the order of ASCII, and of fixed length, so that the order of the text is the order of the number.
