@@ -9,8 +9,10 @@ import asyncpg
 import pytest
 
 from entrepot.modules.accounting.queries.proving import balances_equal_recount
+from entrepot.pure.errors import Conflict
 from entrepot.pure.ids import new_id
 from tests.journeys.test_books import ENTRY, counts, posted
+from tests.journeys.test_plans import POSTED
 
 LINES = """
 INSERT INTO accounting.journal_line (id, entry_id, position, entity_id, account_id, date, debit, credit)
@@ -55,6 +57,39 @@ async def test_lines_are_of_one_posted_entry_of_their_day(house_world):
     async with shop.world.unit(shop.tenant, "accounting") as ctx:
         await enter(ctx, entity, [(entity, DAY, 5, 0), (entity, DAY, 0, 3), (entity, DAY, 0, 2)])
     assert await counts(shop) == [before[0] + 1, before[1] + 3]
+
+
+TOUCHED = """
+SELECT n_tup_upd FROM pg_stat_xact_user_tables WHERE relid = 'accounting.journal_entry'::regclass
+"""
+TOLD = "SELECT action FROM kernel.audit_trail WHERE entity_id = ANY($1::uuid[])"
+
+
+async def test_only_an_entry_whose_lines_come_later_is_looked_at_again(house_world):
+    """One that stands without them at the end of its statement is looked at once more at the commit; its row, its version and
+    its trail stay as they are."""
+    shop = await house_world.tenant()
+    await posted(shop)
+    entity, before = await entity_of(shop), await counts(shop)
+    whole, bare = [new_id() for _ in range(3)], new_id()
+    async with shop.world.unit(shop.tenant, "accounting") as ctx:
+        earlier = await ctx.value(TOUCHED)
+        await ctx.run(POSTED, entity, DAY, whole)
+        assert await ctx.value(TOUCHED) == earlier
+        await ctx.connection.execute(ENTRY, bare, f"RAW-{bare}", entity, DAY)
+        assert await ctx.value(TOUCHED) == earlier + 1
+        await ctx.connection.execute(LINES, bare, [entity, entity], [DAY, DAY], [5, 0], [0, 5])
+        versions = "SELECT DISTINCT version FROM accounting.journal_entry WHERE id = ANY($1::uuid[])"
+        assert await ctx.connection.fetch(versions, [*whole, bare]) == [(1,)]
+        assert await ctx.connection.fetch(TOLD, [*whole, bare]) == [("create",)] * 4
+    assert await counts(shop) == [before[0] + 4, before[1] + 8]
+    draft = new_id()
+    with pytest.raises(Conflict, match="a posted entry needs its lines") as refused:
+        async with shop.world.unit(shop.tenant, "accounting") as ctx:
+            await ctx.connection.execute(ENTRY.replace("'posted'", "'draft'"), draft, f"RAW-{draft}", entity, DAY)
+            await ctx.run("UPDATE accounting.journal_entry SET status = 'posted' WHERE id = $1", draft)
+    assert refused.value.facts == {"entry_id": str(draft)}
+    assert await counts(shop) == [before[0] + 4, before[1] + 8]
 
 
 @pytest.mark.covers("ACC-048")

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from entrepot.kernel import together
+from entrepot.kernel import idempotency, together
 from entrepot.kernel.origins import NIL
 from entrepot.kernel.routes import post
 from entrepot.kernel.turns import EACH, in_turns
@@ -150,6 +150,18 @@ async def test_a_key_counts_once_also_within_a_crowd(trial: World, ada: Person) 
     assert [(a.status_code, a.headers.get("idempotent-replay")) for a in again] == [(201, "true"), (201, None)]
     made = sorted(row["name"] for row in await rows(trial, ada, MADE) if row["name"] != "slow")
     assert made == ["a", "c", "d"]
+
+
+async def test_an_answer_is_kept_as_it_is_unless_it_is_longer_than_a_page(trial: World, ada: Person) -> None:
+    """Compressing the answer to a sale took longer than writing its order."""
+    bodies = {"sale": b"0123456789" * 250, "report": b"0123456789" * 2000}
+    async with trial.unit(ada.tenant, "trial") as ctx:
+        await idempotency.keep_many(ctx, {key: idempotency.Kept(b"f", 201, body) for key, body in bodies.items()})
+    stored = await rows(trial, ada, "SELECT key, body, pg_column_compression(body) AS how FROM kernel.idempotency")
+    assert {row["key"]: (bytes(row["body"]), row["how"]) for row in stored if row["key"] in bodies} == {
+        "sale": (bodies["sale"], None),
+        "report": (bodies["report"], "pglz"),
+    }
 
 
 def tenants_of(world: World, people: list[Person]) -> Any:
