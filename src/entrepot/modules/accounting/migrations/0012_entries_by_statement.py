@@ -24,7 +24,8 @@ BEGIN
         WHERE l.tenant_id = n.tenant_id AND l.entry_id = n.id LIMIT 1) l ON true
     WHERE n.status = 'posted' AND l.found IS NULL;
     IF bare IS NOT NULL THEN
-        UPDATE accounting.journal_entry SET status = status WHERE id = ANY (bare);
+        UPDATE accounting.journal_entry e SET status = e.status FROM new_rows n
+        WHERE n.id = ANY (bare) AND e.tenant_id = n.tenant_id AND e.id = n.id;
     END IF;
     RETURN NULL;
 END $$;
