@@ -186,6 +186,20 @@ async def test_what_is_asked_side_by_side_is_one_statement(trial: World, ada: Pe
         assert await asks("a") == [("a", 1)]
 
 
+async def test_who_writes_to_one_table_beside_others_loses_nothing(trial: World, ada: Person) -> None:
+    """While one of them sends what was kept back before, another keeps something back."""
+
+    async def writes(names: str) -> None:
+        for name in names:
+            await ctx.add_later(Thing, [{"name": name}])
+
+    async with trial.unit(ada.tenant, "trial") as ctx:
+        await ctx.add_later(Thing, [{"name": "first"}])
+        await ctx.side_by_side(writes("ab"), writes("c"), writes("def"), writes("gh"))
+    async with trial.unit(ada.tenant, "trial") as ctx:
+        assert await ctx.value(NAMES) == sorted([*"abcdefgh", "first"])
+
+
 async def test_one_that_fails_beside_others_leaves_a_line_that_can_be_used(trial: World, ada: Person) -> None:
     done: list[str] = []
 

@@ -150,13 +150,12 @@ class Line:
     async def later(self, kept: Write) -> None:
         """Keep a write back. What is kept back does not see one another, so a table that is among it already is settled
         first, unless these are more rows of the same."""
-        each = self._kept.get(kept.table)
-        if each is not None:
+        while (each := self._kept.get(kept.table)) is not None:
             if each.more and kept.more and (each.sql, each.arguments[1:]) == (kept.sql, kept.arguments[1:]):
                 rows = [*each.arguments[0], *kept.arguments[0]]
                 self._kept[kept.table] = each._replace(arguments=(rows, *each.arguments[1:]))
                 return
-            await self.settle()
+            await self.settle()  # and somebody beside us may write to it meanwhile
         self._kept[kept.table] = kept
 
     def context(self, facts: str) -> None:
