@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import asynccontextmanager
 from datetime import date, timedelta
 from decimal import Decimal
@@ -132,6 +132,87 @@ async def test_who_names_tenants_that_do_not_exist_crowds_nobody_out(monkeypatch
     assert (source.asked, list(known._known)) == (1, [ONE])
 
 
+class Shelf:
+    """Something that has many of a kind, and says which it was asked for."""
+
+    def __init__(self, **things: int) -> None:
+        self.things = things
+        self.asked: list[list[str]] = []
+
+    async def ask(self, keys: Sequence[str]) -> dict[str, int]:
+        self.asked.append(list(keys))
+        return {key: self.things[key] for key in keys if key in self.things}
+
+
+def told() -> Memory:
+    """A memory that somebody tells of changes."""
+    known = Memory()
+    known.hears(True)
+    return known
+
+
+async def test_of_many_only_those_are_asked_that_are_not_known() -> None:
+    known, shelf = told(), Shelf(a=1, b=2, c=3)
+    assert await known.recall_each(ONE, "it", ["a", "b"], shelf.ask) == {"a": 1, "b": 2}
+    shelf.things.update(a=10, d=4)
+    assert await known.recall_each(ONE, "it", ["c", "a", "x"], shelf.ask) == {"a": 1, "c": 3}
+    assert await known.recall_each(ONE, "it", ["b", "c"], shelf.ask) == {"b": 2, "c": 3}
+    assert await known.recall_each(ONE, "it", ["x"], shelf.ask) == {}  # what is not there may be there the next time
+    assert await known.recall_each(OTHER, "it", ["a"], shelf.ask) == {"a": 10}
+    assert await known.recall_each(ONE, "else", ["a"], shelf.ask) == {"a": 10}
+    known.forget(ONE)
+    assert await known.recall_each(ONE, "it", ["a", "b"], shelf.ask) == {"a": 10, "b": 2}
+    assert shelf.asked == [["a", "b"], ["c", "x"], ["x"], ["a"], ["a"], ["a", "b"]]
+
+
+async def test_of_many_nothing_is_kept_without_somebody_who_tells() -> None:
+    known, shelf = Memory(), Shelf(a=1)
+    for price in (1, 2):
+        shelf.things["a"] = price
+        assert await known.recall_each(ONE, "it", ["a"], shelf.ask) == {"a": price}
+    known.hears(True)
+    assert await known.recall_each(ONE, "it", ["a"], shelf.ask) == {"a": 2}
+    shelf.things["a"] = 3
+    assert await known.recall_each(ONE, "it", ["a"], shelf.ask) == {"a": 2}
+    known.hears(False)
+    assert await known.recall_each(ONE, "it", ["a"], shelf.ask) == {"a": 3}
+    assert shelf.asked == [["a"]] * 4
+
+
+async def test_of_many_what_changes_while_it_is_asked_is_not_kept() -> None:
+    known, shelf = told(), Shelf(a=1)
+
+    async def changed_meanwhile(keys: Sequence[str]) -> dict[str, int]:
+        found = await shelf.ask(keys)
+        shelf.things["a"] = 2
+        known.forget(ONE)
+        return found
+
+    assert await known.recall_each(ONE, "it", ["a"], changed_meanwhile) == {"a": 1}
+    assert await known.recall_each(ONE, "it", ["a"], shelf.ask) == {"a": 2}
+
+
+async def test_of_many_no_more_are_kept_than_there_is_room_for(monkeypatch: pytest.MonkeyPatch) -> None:
+    now = 1000.0
+    monkeypatch.setattr(memory.time, "monotonic", lambda: now)
+    monkeypatch.setattr(memory, "EACH", 3)
+    monkeypatch.setattr(memory, "ALL", 10)
+    known, shelf = told(), Shelf(**{key: at for at, key in enumerate("abcdefgh")})
+    assert len(await known.recall_each(ONE, "it", list("abcde"), shelf.ask)) == 5
+    await known.recall_each(ONE, "it", list("cde"), shelf.ask)
+    assert shelf.asked == [list("abcde")]  # those that came last are kept
+    now += memory.TOLD
+    await known.recall_each(ONE, "it", ["c"], shelf.ask)
+    assert shelf.asked[1:] == [["c"]]
+    for tenant in (OTHER, new_id()):
+        await known.recall_each(tenant, "it", ["f", "g"], shelf.ask)
+    await known.recall_each(ONE, "it", ["c"], shelf.ask)
+    assert shelf.asked[2:] == [["f", "g"], ["f", "g"]]
+    await known.recall_each(OTHER, "it", ["h"], shelf.ask)  # one too many for all together: everything is asked again
+    await known.recall_each(ONE, "it", ["c"], shelf.ask)
+    assert shelf.asked[4:] == [["h"], ["c"]]
+
+
 @asynccontextmanager
 async def second(world: World) -> AsyncIterator[House]:
     """Another process beside the world's."""
@@ -177,6 +258,8 @@ async def test_every_remembered_table_tells(house_world: World, tenant: Person) 
         assert [row["name"] for row in telling] == [
             "accounting.account",
             "accounting.period",
+            "catalog.product",
+            "catalog.variant",
             "identity.api_key",
             "identity.business_entity",
             "identity.role",
@@ -294,3 +377,35 @@ async def test_a_new_rate_holds_for_who_asks_next(house_world: World, tenant: Pe
     rate = {"country": "NL", "category": "reduced", "rate": "10", "valid_from": "2026-04-01"}
     await tenant.post("/tax/rates", rate, status=201)
     assert await low() == Decimal(10)
+
+
+async def price(house: House, tenant: UUID, sku: str) -> Decimal | None:
+    from entrepot.modules.catalog.contract import Catalog
+
+    async with unit(house, tenant, read_only=True) as ctx:
+        cards = await ctx.of(Catalog).variants([sku], [])
+    return cards[0].price if cards else None
+
+
+async def test_prices_are_remembered_and_every_process_hears_of_a_new_one(house_world: World, tenant: Person) -> None:
+    body = {"name": "Tea", "sku": "TEA", "price": "2.50"}
+    async with second(house_world) as other:
+        houses = (house_world.house_of("catalog"), other)
+        for house in houses:
+            assert await price(house, tenant.tenant, "TEA") is None
+        made = await tenant.post("/products", body, status=201)
+        for house in houses:  # a new product need not tell
+            assert await price(house, tenant.tenant, "TEA") == Decimal("2.50")
+        owner = await asyncpg.connect(house_world.owner())
+        try:
+            async with owner.transaction():
+                await owner.execute("SET LOCAL session_replication_role = replica")  # and nobody hears of this
+                await owner.execute("UPDATE catalog.variant SET price = 9 WHERE tenant_id = $1", tenant.tenant)
+            for house in houses:
+                assert await price(house, tenant.tenant, "TEA") == Decimal("2.50")
+        finally:
+            await owner.close()
+        path = f"/products/{made['id']}/variants/{made['variants'][0]['id']}"
+        await tenant.call("PATCH", path, {"price": "2.75"})
+        assert await price(houses[0], tenant.tenant, "TEA") == Decimal("2.75")
+        await becomes(lambda: price(other, tenant.tenant, "TEA"), Decimal("2.75"))

@@ -40,6 +40,7 @@ if TYPE_CHECKING:
     from entrepot.kernel.house import House
 
 S = TypeVar("S")
+K = TypeVar("K")
 Twice = Callable[[], BaseException]  # what it means that a unique key refused a row
 F = TypeVar("F", bound=Facade)
 
@@ -154,6 +155,12 @@ class Ctx:
         worth it those that are `good`. What a preview reads, or a unit that changed some of it, may be undone: they
         remember for themselves."""
         return await self._memory.recall(self.tenant_id, key, ask, good)
+
+    async def recall_each(
+        self, kind: Any, keys: Sequence[K], ask: Callable[[Sequence[K]], Awaitable[Mapping[K, S]]]
+    ) -> dict[K, S]:
+        """The same one by one, for what a tenant may have many of: `ask` answers for those that are not remembered."""
+        return await self._memory.recall_each(self.tenant_id, kind, keys, ask)
 
     def forget(self) -> None:
         """This unit changed what is remembered of its tenant: it asks again, and so does everybody after the commit."""

@@ -7,13 +7,15 @@ few seconds only. For master data, never for goods or money."""
 from __future__ import annotations
 
 import time
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from typing import Any, TypeVar
 from uuid import UUID
 
 T = TypeVar("T")
+K = TypeVar("K")
 UNTOLD, TOLD = 5.0, 600.0  # seconds that something is remembered, without and with somebody who tells of changes
 TENANTS, THINGS = 10_000, 1_000
+EACH, ALL = 5_000, 50_000  # so many of a kind are remembered one by one, of a tenant and of all together
 
 
 class Memory:
@@ -22,11 +24,12 @@ class Memory:
     def __init__(self) -> None:
         self._seconds = UNTOLD
         self._known: dict[UUID, dict[Any, tuple[float, Any]]] = {}
+        self._one_by_one = 0  # how many values are remembered so, or were since all was last forgotten
 
     def hears(self, told: bool) -> None:
         """From now on this process is told of changes, or is not; what changed in between nobody knows."""
         self._seconds = TOLD if told else UNTOLD
-        self._known.clear()
+        self.forget(None)
 
     async def recall(
         self, tenant_id: UUID, key: Any, ask: Callable[[], Awaitable[T]], good: Callable[[T], bool] | None = None
@@ -49,6 +52,31 @@ class Memory:
             known[key] = (time.monotonic() + self._seconds, value)
         return value
 
+    async def recall_each(
+        self, tenant_id: UUID, kind: Any, keys: Sequence[K], ask: Callable[[Sequence[K]], Awaitable[Mapping[K, T]]]
+    ) -> dict[K, T]:
+        """The values of these keys as far as there are any; `ask` answers for those that are not remembered. They are only
+        where somebody tells of changes: a price of five seconds ago is a wrong one."""
+        if self._seconds < TOLD:
+            return dict(await ask(keys))
+        until, known = self._of(tenant_id).get(kind, (0.0, None))
+        if known is None or until <= time.monotonic():
+            known = {}
+            self._of(tenant_id)[kind] = time.monotonic() + self._seconds, known
+        found = {key: known[key] for key in keys if key in known}
+        missing = [key for key in keys if key not in found]
+        if missing:
+            answer = await ask(missing)
+            found.update(answer)
+            # What was forgotten meanwhile changed while it was asked: `known` is then nobody's any more.
+            known.update(answer)
+            self._one_by_one += len(answer)
+            for _ in range(len(known) - EACH):
+                del known[next(iter(known))]
+            if self._one_by_one > ALL:
+                self.forget(None)
+        return found
+
     def note(self, tenant_id: UUID, key: Any, what: Any = True, *, seconds: float = UNTOLD) -> None:
         """Remember for a few seconds that something was so."""
         self._of(tenant_id)[key] = (time.monotonic() + seconds, what)
@@ -62,6 +90,7 @@ class Memory:
         """Ask again what concerns this tenant; without one, whatever it is."""
         if tenant_id is None:
             self._known.clear()
+            self._one_by_one = 0
         else:
             self._known.pop(tenant_id, None)
 

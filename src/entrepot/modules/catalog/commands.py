@@ -139,6 +139,7 @@ async def change_product(
         raise Invalid("nothing to change", fields=[])
     _check(changes.get("name", product.name), changes.get("tax_category", product.tax_category), product.unit)
     await ctx.change(Product, product_id, **changes)
+    ctx.forget()
     ctx.emit(ProductUpdated(product_id=product_id, fields=sorted(changes)))
 
 
@@ -192,6 +193,7 @@ async def change_price(
     if not changes:
         raise Invalid("nothing to change", fields=[])
     await ctx.change(Variant, variant_id, **changes)
+    ctx.forget()
     if price is not None and price != variant.price:
         ctx.emit(
             PriceChanged(
@@ -204,6 +206,7 @@ async def change_price(
 async def archive_product(ctx: Ctx, product_id: UUID, reason: str | None = None) -> None:
     """Sell it no longer; what was sold stays as it was."""
     await status.move(ctx, _stateful(ctx), product_id, "archive", reason=reason, archived_at=ctx.now)
+    ctx.forget()
     skus = await ctx.value(
         "SELECT coalesce(array_agg(sku ORDER BY sku), '{}') FROM catalog.variant WHERE product_id = $1", product_id
     )
@@ -214,6 +217,7 @@ async def archive_product(ctx: Ctx, product_id: UUID, reason: str | None = None)
 async def restore_product(ctx: Ctx, product_id: UUID, reason: str | None = None) -> None:
     """Sell it again."""
     await status.move(ctx, _stateful(ctx), product_id, "restore", reason=reason, archived_at=None)
+    ctx.forget()
     ctx.emit(ProductUpdated(product_id=product_id, fields=["state"]))
 
 

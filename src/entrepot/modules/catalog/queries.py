@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from datetime import datetime
+from functools import partial
 from typing import Any
 from uuid import UUID
 
@@ -120,11 +122,19 @@ async def get_product_by_sku(ctx: Ctx, sku: str) -> ProductShown:
 
 
 async def variants(ctx: Ctx, skus: list[str], ids: list[UUID]) -> list[VariantCard]:
+    # Tills ask by SKU alone, for the same goods all day.
+    if ids:
+        return await _cards(ctx, _CARDS, skus, ids)
+    return list((await ctx.recall_each("cards", skus, partial(_by_sku, ctx))).values())
+
+
+async def _by_sku(ctx: Ctx, skus: Sequence[str]) -> dict[str, VariantCard]:
+    return {card.sku: card for card in await _cards(ctx, _CARDS_OF_SKUS, skus)}
+
+
+async def _cards(ctx: Ctx, sql: str, *sought: Sequence[Any]) -> list[VariantCard]:
     make = maker(VariantCard)
-    tables = ("catalog.variant", "catalog.product")
-    # Tills ask by SKU alone; with one condition the database reads one index.
-    rows = await (ctx.ask(_CARDS, skus, ids, tables=tables) if ids else ctx.ask(_CARDS_OF_SKUS, skus, tables=tables))
-    return [make(row) for row in rows]
+    return [make(row) for row in await ctx.ask(sql, *sought, tables=("catalog.variant", "catalog.product"))]
 
 
 async def shelf(ctx: Ctx) -> list[ShelfCard]:
