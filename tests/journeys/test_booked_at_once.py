@@ -146,7 +146,8 @@ async def test_who_sells_alone_waits_four_times(house_world, sent):
     await shop.post("/orders/pos", sale(("TEA", "1")), status=201)
     sent.clear()
     await shop.post("/orders/pos", sale(("TEA", "1")), status=201)
-    assert [text.split()[0] for text in sent] == ["BEGIN;", "WITH", "WITH", "COMMIT"]
+    assert [text.split()[0] for text in sent] == ["BEGIN;", "SELECT", "WITH", "COMMIT"]
+    assert "stock_level" in sent[1]
     variant = (await shop.get(f"/products/{made['id']}"))["variants"][0]["id"]
     sent.clear()
     await shop.post(
