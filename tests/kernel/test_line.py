@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from datetime import UTC, date, datetime
 from decimal import Decimal
+from functools import partial
 from typing import Any
 
 import asyncpg
@@ -129,6 +130,22 @@ async def test_the_trail_of_one_who_works_for_nobody_else_is_said_once(trial: Wo
         assert "by" not in await ctx.value(context)
         await ctx.act_for({**dict.fromkeys(things, own), things[0]: Origin(ctx.actor, Caller(address="10.0.0.1"))})
         assert set((await ctx.value(context))["by"]) == {str(thing) for thing in things}
+
+
+async def test_whose_work_it_is_is_spelt_when_something_is_sent(trial: World, ada: Person) -> None:
+    spelt: list[str] = []
+
+    def say(whose: str) -> str:
+        spelt.append(whose)
+        return f'{{"name": "{whose}"}}'
+
+    async with trial.unit(ada.tenant, "trial") as ctx:
+        for whose in ("one", "other"):
+            ctx.connection.context(partial(say, whose))
+        assert spelt == []
+        assert await ctx.value("SELECT current_setting('app.context')::json->>'name'") == "other"
+        assert await ctx.value("SELECT current_setting('app.context')::json->>'name'") == "other"
+    assert spelt == ["other"]
 
 
 async def test_the_trail_of_what_is_written_later_names_whose_work_it_is(

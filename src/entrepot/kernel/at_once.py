@@ -8,6 +8,7 @@ depends on its effects."""
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import partial
 from operator import attrgetter
 from uuid import UUID
 
@@ -77,7 +78,7 @@ async def _call(ctx: Ctx, reaction: Reaction, events: Sequence[Pending]) -> None
     # Rows of the unit itself and of the reaction come of the same references; the module tells them apart.
     module = reaction.name.split(".", 1)[0]
     apart: dict[UUID | str, Origin] = {f"{module}.{subject}": origin for subject, origin in theirs.items()}
-    ctx.connection.context(context_of(ctx.actor, ctx.caller, {**ctx.origins, **apart}))
+    ctx.connection.context(partial(context_of, ctx.actor, ctx.caller, {**ctx.origins, **apart}))
     ctx.actor, ctx.origins, ctx.at_once = SYSTEM, theirs, True
     for entity_id, part in grouped(events, attrgetter("entity_id")).items():
         ctx.entity_id, ctx.caller = entity_id, _caller(part[0])

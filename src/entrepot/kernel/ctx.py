@@ -158,7 +158,7 @@ class Ctx:
         history and the events say so."""
         await self.connection.settle()
         self.origins = by_reference(origins)
-        self.connection.context(context_of(self.actor, self.caller, self.origins))
+        self.connection.context(partial(context_of, self.actor, self.caller, self.origins))
 
     async def recall(self, key: Any, ask: Callable[[], Awaitable[S]], good: Callable[[S], bool] | None = None) -> S:
         """What `ask` answers, remembered until somebody changes it; for master data only, and where not every answer is

@@ -56,7 +56,7 @@ class Line:
     def __init__(self, connection: Connection) -> None:
         self.connection = connection
         self._kept: dict[str, Write] = {}  # by table
-        self._context: str | None = None
+        self._context: Callable[[], str] | None = None
         self._turn = asyncio.Lock()
         self._asked: list[Question] = []
         self._driver: asyncio.Task[Any] | None = None  # in which works take turns
@@ -158,9 +158,10 @@ class Line:
             await self.settle()  # and somebody beside us may write to it meanwhile
         self._kept[kept.table] = kept
 
-    def context(self, facts: str) -> None:
-        """From the next write on the audit trail says this (JSON) of whose work it is."""
-        self._context = facts
+    def context(self, say: Callable[[], str]) -> None:
+        """From the next write on the audit trail says this (JSON) of whose work it is. It is spelt out when something is sent,
+        as more may be known by then."""
+        self._context = say
 
     async def settle(self) -> None:
         """Send what was kept back, as one statement; it refuses what the database refuses."""
@@ -172,7 +173,8 @@ class Line:
             return
         # PostgreSQL runs the writes of a statement that nobody reads from beginning with the last.
         kept, self._kept = sorted(self._kept.values(), key=lambda write: write.first), {}
-        facts, self._context = self._context, None
+        say, self._context = self._context, None
+        facts = say() if say is not None else None
         try:
             await self._write(kept, facts)
         except asyncpg.UniqueViolationError as error:
