@@ -7,6 +7,7 @@ few seconds only. For master data, never for goods or money."""
 from __future__ import annotations
 
 import time
+from collections import OrderedDict
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from typing import Any, TypeVar
 from uuid import UUID
@@ -61,7 +62,7 @@ class Memory:
             return dict(await ask(keys))
         until, known = self._of(tenant_id).get(kind, (0.0, None))
         if known is None or until <= time.monotonic():
-            known = {}
+            known = OrderedDict()
             self._of(tenant_id)[kind] = time.monotonic() + self._seconds, known
         found = {key: known[key] for key in keys if key in known}
         missing = [key for key in keys if key not in found]
@@ -71,8 +72,8 @@ class Memory:
             # What was forgotten meanwhile changed while it was asked: `known` is then nobody's any more.
             known.update(answer)
             self._one_by_one += len(answer)
-            for _ in range(len(known) - EACH):
-                del known[next(iter(known))]
+            while len(known) > EACH:
+                known.popitem(last=False)
             if self._one_by_one > ALL:
                 self.forget(None)
         return found
