@@ -7,6 +7,7 @@ from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import asynccontextmanager
 from datetime import date, timedelta
 from decimal import Decimal
+from functools import partial
 from typing import Any
 from uuid import UUID
 
@@ -388,24 +389,29 @@ async def price(house: House, tenant: UUID, sku: str) -> Decimal | None:
 
 
 async def test_prices_are_remembered_and_every_process_hears_of_a_new_one(house_world: World, tenant: Person) -> None:
-    body = {"name": "Tea", "sku": "TEA", "price": "2.50"}
-    async with second(house_world) as other:
-        houses = (house_world.house_of("catalog"), other)
-        for house in houses:
-            assert await price(house, tenant.tenant, "TEA") is None
-        made = await tenant.post("/products", body, status=201)
-        for house in houses:  # a new product need not tell
-            assert await price(house, tenant.tenant, "TEA") == Decimal("2.50")
-        owner = await asyncpg.connect(house_world.owner())
-        try:
-            async with owner.transaction():
-                await owner.execute("SET LOCAL session_replication_role = replica")  # and nobody hears of this
-                await owner.execute("UPDATE catalog.variant SET price = 9 WHERE tenant_id = $1", tenant.tenant)
+    owner = await asyncpg.connect(house_world.owner())
+
+    async def remembers(house: House) -> bool:
+        """Whether it still knows a price that was changed past everybody who tells."""
+        before = await price(house, tenant.tenant, "TEA")
+        async with owner.transaction():
+            await owner.execute("SET LOCAL session_replication_role = replica")
+            await owner.execute("UPDATE catalog.variant SET price = price + 1 WHERE tenant_id = $1", tenant.tenant)
+        return await price(house, tenant.tenant, "TEA") == before
+
+    try:
+        async with second(house_world) as other:
+            houses = (house_world.house_of("catalog"), other)
             for house in houses:
+                assert await price(house, tenant.tenant, "TEA") is None
+            made = await tenant.post("/products", {"name": "Tea", "sku": "TEA", "price": "2.50"}, status=201)
+            for house in houses:  # a new product need not tell
                 assert await price(house, tenant.tenant, "TEA") == Decimal("2.50")
-        finally:
-            await owner.close()
-        path = f"/products/{made['id']}/variants/{made['variants'][0]['id']}"
-        await tenant.call("PATCH", path, {"price": "2.75"})
-        assert await price(houses[0], tenant.tenant, "TEA") == Decimal("2.75")
-        await becomes(lambda: price(other, tenant.tenant, "TEA"), Decimal("2.75"))
+            for house in houses:
+                await becomes(partial(remembers, house), True)
+            path = f"/products/{made['id']}/variants/{made['variants'][0]['id']}"
+            await tenant.call("PATCH", path, {"price": "99.00"})
+            assert await price(houses[0], tenant.tenant, "TEA") == Decimal("99.00")
+            await becomes(lambda: price(other, tenant.tenant, "TEA"), Decimal("99.00"))
+    finally:
+        await owner.close()
