@@ -6,6 +6,8 @@ import asyncio
 from decimal import Decimal
 from uuid import UUID
 
+import pytest
+
 from entrepot.kernel.units import unit
 from entrepot.modules.catalog import commands
 from entrepot.modules.catalog.contract import Catalog
@@ -75,3 +77,29 @@ async def test_who_changes_a_product_sees_it_changed(world):
             await change(ctx)
             assert await card(ctx) == after
         before = after
+
+
+async def test_what_was_never_there_is_not_sold(world):
+    """A unit that makes a product sees it; when it is undone, nobody else does."""
+    shop = await world.tenant()
+    made = await product(shop)
+    house = world.house_of("catalog")
+    entity_id = UUID((await shop.get("/business-entities"))[0]["id"])
+
+    async def make_tea(ctx) -> None:
+        await commands.create_products(ctx, [commands.NewProduct(name="Tea", sku="TEA", price=Decimal("3.00"))])
+
+    async def make_large(ctx) -> None:
+        await commands.add_variant(ctx, UUID(made["id"]), "LARGE", Decimal("3.00"))
+
+    for sku, make in (("TEA", make_tea), ("LARGE", make_large)):
+        with pytest.raises(RuntimeError):
+            async with unit(house, shop.tenant, entity_id=entity_id) as ctx:
+                await make(ctx)
+                (found,) = await ctx.of(Catalog).variants([sku], [])
+                assert (found.sku, found.price) == (sku, Decimal("3.00"))
+                raise RuntimeError
+        async with unit(house, shop.tenant) as ctx:
+            assert await ctx.of(Catalog).variants([sku], []) == []
+        problem = await shop.refused("POST", "/orders/pos", sale((sku, "1")), status=422)
+        assert problem["fields"] == [{"field": "lines[0].sku", "problem": "there is no such product"}]

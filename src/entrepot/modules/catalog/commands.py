@@ -85,6 +85,7 @@ async def create_products(ctx: Ctx, products: list[NewProduct]) -> list[UUID]:
     await _categories_exist(ctx, [body.category_id for body in products if body.category_id])
     await ctx.add_many(Product, heads)
     await ctx.add_many(Variant, first_variants)
+    ctx.forget()  # what this unit sees of them may be undone
     ids = [head["id"] for head in heads]
     await status.begin(ctx, rules.PRODUCT, ids)
     for head, variant in zip(heads, first_variants, strict=True):
@@ -169,6 +170,7 @@ async def add_variant(
         cost=cost,
         currency=(await ctx.of(Identity).entity(ctx.entity_id)).currency,
     )
+    ctx.forget()
     ctx.emit(VariantCreated(product_id=product_id, variant_id=variant_id, sku=sku, kind=product.kind))
     return variant_id
 
