@@ -74,7 +74,7 @@ BEGIN
     looks := 0;
     backwards := 0;
     WHILE clock_timestamp() < till LOOP
-        SELECT {positions.NEWEST} INTO newest;
+        SELECT coalesce({positions.NEWEST}, 0) INTO newest;
         looks := looks + 1;
         backwards := backwards + (newest < before)::int;
         before := newest;
