@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Collection
 from contextlib import asynccontextmanager
 from datetime import date, timedelta
 from decimal import Decimal
@@ -140,7 +140,7 @@ class Shelf:
         self.things = things
         self.asked: list[list[str]] = []
 
-    async def ask(self, keys: Sequence[str]) -> dict[str, int]:
+    async def ask(self, keys: Collection[str]) -> dict[str, int]:
         self.asked.append(list(keys))
         return {key: self.things[key] for key in keys if key in self.things}
 
@@ -183,7 +183,7 @@ async def test_of_many_nothing_is_kept_without_somebody_who_tells() -> None:
 async def test_of_many_what_changes_while_it_is_asked_is_not_kept() -> None:
     known, shelf = told(), Shelf(a=1)
 
-    async def changed_meanwhile(keys: Sequence[str]) -> dict[str, int]:
+    async def changed_meanwhile(keys: Collection[str]) -> dict[str, int]:
         found = await shelf.ask(keys)
         shelf.things["a"] = 2
         known.forget(ONE)

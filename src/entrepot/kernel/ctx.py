@@ -3,17 +3,7 @@
 from __future__ import annotations
 
 import contextlib
-from collections.abc import (
-    AsyncIterator,
-    Awaitable,
-    Callable,
-    Collection,
-    Container,
-    Coroutine,
-    Iterable,
-    Mapping,
-    Sequence,
-)
+from collections.abc import AsyncIterator, Awaitable, Callable, Collection, Container, Coroutine, Iterable, Mapping
 from contextlib import asynccontextmanager
 from datetime import UTC, datetime
 from functools import partial
@@ -167,7 +157,7 @@ class Ctx:
         return await self._memory.recall(self.tenant_id, key, ask, good)
 
     async def recall_each(
-        self, kind: Any, keys: Sequence[K], ask: Callable[[Sequence[K]], Awaitable[Mapping[K, S]]]
+        self, kind: Any, keys: Collection[K], ask: Callable[[Collection[K]], Awaitable[Mapping[K, S]]]
     ) -> dict[K, S]:
         """The same one by one, for what a tenant may have many of: `ask` answers for those that are not remembered."""
         return await self._memory.recall_each(self.tenant_id, kind, keys, ask)

@@ -159,8 +159,8 @@ class Line:
         self._kept[kept.table] = kept
 
     def context(self, say: Callable[[], str]) -> None:
-        """From the next write on the audit trail says this (JSON) of whose work it is. It is spelt out when something is sent,
-        as more may be known by then."""
+        """From the next write on the audit trail says this (JSON) of whose work it is. It is spelt out when something is sent:
+        who says it again before that has spared it."""
         self._context = say
 
     async def settle(self) -> None:

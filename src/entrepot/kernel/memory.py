@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import time
 from collections import OrderedDict
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Collection, Mapping
 from typing import Any, TypeVar
 from uuid import UUID
 
@@ -54,7 +54,7 @@ class Memory:
         return value
 
     async def recall_each(
-        self, tenant_id: UUID, kind: Any, keys: Sequence[K], ask: Callable[[Sequence[K]], Awaitable[Mapping[K, T]]]
+        self, tenant_id: UUID, kind: Any, keys: Collection[K], ask: Callable[[Collection[K]], Awaitable[Mapping[K, T]]]
     ) -> dict[K, T]:
         """The values of these keys as far as there are any; `ask` answers for those that are not remembered. They are only
         where somebody tells of changes: a price of five seconds ago is a wrong one."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection
 from datetime import datetime
 from functools import partial
 from typing import Any
@@ -128,11 +128,11 @@ async def variants(ctx: Ctx, skus: list[str], ids: list[UUID]) -> list[VariantCa
     return list((await ctx.recall_each("cards", skus, partial(_by_sku, ctx))).values())
 
 
-async def _by_sku(ctx: Ctx, skus: Sequence[str]) -> dict[str, VariantCard]:
+async def _by_sku(ctx: Ctx, skus: Collection[str]) -> dict[str, VariantCard]:
     return {card.sku: card for card in await _cards(ctx, _CARDS_OF_SKUS, skus)}
 
 
-async def _cards(ctx: Ctx, sql: str, *sought: Sequence[Any]) -> list[VariantCard]:
+async def _cards(ctx: Ctx, sql: str, *sought: Collection[Any]) -> list[VariantCard]:
     make = maker(VariantCard)
     return [make(row) for row in await ctx.ask(sql, *sought, tables=("catalog.variant", "catalog.product"))]
 
