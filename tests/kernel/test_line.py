@@ -302,3 +302,13 @@ async def test_more_rows_of_the_same_make_one_write_and_others_do_not(
     assert len(sent) == 4
     async with trial.unit(ada.tenant, "trial") as ctx:
         assert await ctx.value("SELECT array_agg(name ORDER BY name) FROM trial.tag") == ["a!", "b!", "c!", "d?", "e?"]
+
+
+async def test_a_row_that_names_another_tenant_is_refused(trial: World, ada: Person) -> None:
+    """Many rows name their tenant, and the policy judges it all the same."""
+    with pytest.raises(asyncpg.InsufficientPrivilegeError, match="row-level security"):
+        async with trial.unit(ada.tenant, "trial") as ctx:
+            ctx.tenant_id = new_id()
+            await ctx.add_many(Thing, [{"name": "a", "rank": 1}])
+    async with trial.unit(ada.tenant, "trial") as ctx:
+        assert await ctx.value("SELECT count(*) FROM trial.thing") == 0

@@ -292,6 +292,8 @@ class Ctx:
         if not identified:
             given = [{**row, "id": new_id()} for row in given]
         once = {**alike, **moments}
+        if table.tenanted:
+            once["tenant_id"] = self.tenant_id  # its default would be worked out for each row
         sql = insert_sql(table, given[0], alike=once, many=True, skip_conflicts=skip_conflicts)
         return sql, (given, *once.values())
 

@@ -193,7 +193,8 @@ TABLES: list[type[Table]] = []
 
 
 class Tenanted(Table):
-    """A table whose rows belong to a tenant. The database filters and fills `tenant_id`; our statements never name it."""
+    """A table whose rows belong to a tenant. The database filters by `tenant_id`, fills it, and takes no other, so our
+    statements need not name it. Where many rows are written they do: what fills it is worked out for each of them."""
 
     tenanted = True
     tenant_id = uuid(server_default=sa.text(CURRENT_TENANT))

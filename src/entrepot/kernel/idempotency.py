@@ -88,6 +88,7 @@ async def keep_many(ctx: Ctx, answers: dict[str, Kept]) -> None:
         [answer.status for answer in answers.values()],
         [answer.body for answer in answers.values()],
         ctx.now,
+        ctx.tenant_id,
     )
 
 
@@ -101,8 +102,8 @@ SELECT k.key, k.fingerprint, k.status, k.body FROM unnest($1::text[]) AS asked,
 LATERAL (SELECT * FROM kernel.idempotency WHERE key = asked AND created_at > $2 LIMIT 1) k
 """
 _KEEP = """
-INSERT INTO kernel.idempotency (key, fingerprint, status, body, created_at)
-SELECT u.*, $5 FROM unnest($1::text[], $2::bytea[], $3::smallint[], $4::bytea[]) AS u
+INSERT INTO kernel.idempotency (key, fingerprint, status, body, created_at, tenant_id)
+SELECT u.*, $5, $6 FROM unnest($1::text[], $2::bytea[], $3::smallint[], $4::bytea[]) AS u
 ON CONFLICT (tenant_id, key)
 DO UPDATE SET fingerprint = excluded.fingerprint, status = excluded.status, body = excluded.body,
               created_at = excluded.created_at

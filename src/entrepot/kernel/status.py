@@ -91,10 +91,10 @@ async def begin(
         {"entity": machine.entity, "status": first, "move": move, "actor": id, "actor_name": name, "ids": theirs}
         for (id, name), theirs in by_actor.items()
     ]
-    await ctx.run_later("kernel.status_history", _RECORD, entered, ctx.now, more=True)
+    await ctx.run_later("kernel.status_history", _RECORD, entered, ctx.tenant_id, ctx.now, more=1)
     if limit is not None:
         due = [{"entity": machine.entity, "status": first, "until": ctx.now + limit, "ids": ids}]
-        await ctx.run_later("kernel.status", _ENTER, due, ctx.now, twice=Again, more=True)
+        await ctx.run_later("kernel.status", _ENTER, due, ctx.now, twice=Again, more=1)
 
 
 async def follow(
@@ -237,8 +237,8 @@ SELECT u.entity, id, u.status, $2, u.until
 FROM json_to_recordset($1::json) AS u(entity text, status text, until timestamptz, ids uuid[]), unnest(u.ids) AS id
 """
 _RECORD = """
-INSERT INTO kernel.status_history (entity_type, entity_id, to_status, at, move, actor, actor_name)
-SELECT u.entity, id, u.status, $2, u.move, u.actor, u.actor_name
+INSERT INTO kernel.status_history (tenant_id, entity_type, entity_id, to_status, at, move, actor, actor_name)
+SELECT $2, u.entity, id, u.status, $3, u.move, u.actor, u.actor_name
 FROM json_to_recordset($1::json) AS u(entity text, status text, move text, actor uuid, actor_name text, ids uuid[]),
      unnest(u.ids) AS id
 """

@@ -33,13 +33,13 @@ async def keep(ctx: Ctx, posted: Sequence[Draft], accounts: dict[str, UUID]) -> 
         }
         for account_id, year, month, debit, credit in sums
     ]
-    await ctx.run_later("accounting.account_balance", _KEEP, rows, ctx.now)
+    await ctx.run_later("accounting.account_balance", _KEEP, rows, ctx.now, ctx.tenant_id)
 
 
 _KEEP = """
-INSERT INTO accounting.account_balance AS b (id, entity_id, account_id, year, month, debit, credit, updated_at)
-SELECT u.*, $2 FROM json_to_recordset($1::json) AS u(id uuid, entity_id uuid, account_id uuid, year bigint, month bigint,
-                                                  debit numeric, credit numeric)
+INSERT INTO accounting.account_balance AS b (id, entity_id, account_id, year, month, debit, credit, updated_at, tenant_id)
+SELECT u.*, $2, $3 FROM json_to_recordset($1::json) AS u(id uuid, entity_id uuid, account_id uuid, year bigint, month bigint,
+                                                      debit numeric, credit numeric)
 ON CONFLICT (tenant_id, entity_id, account_id, year, month)
 DO UPDATE SET debit = b.debit + excluded.debit, credit = b.credit + excluded.credit, updated_at = excluded.updated_at
 """

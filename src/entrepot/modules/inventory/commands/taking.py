@@ -130,6 +130,7 @@ async def _write_out(
             for issue in issues
         ],
         bool(ctx.house.topology.far),
+        ctx.tenant_id,
     )
 
 
@@ -203,9 +204,9 @@ LATERAL (SELECT ctid FROM inventory.stock_level WHERE warehouse_id = $1 AND sku 
 WHERE l.ctid = held.ctid
 """
 _ISSUE = """
-INSERT INTO inventory.stock_ledger (id, at, warehouse_id, sku, quantity, unit_cost, value, kind, reference, actor,
+INSERT INTO inventory.stock_ledger (tenant_id, id, at, warehouse_id, sku, quantity, unit_cost, value, kind, reference, actor,
                                     provisional)
-SELECT u.id, u.at, $1, u.sku, u.quantity, round(u.value / u.quantity, 6), u.value, 'sale', u.reference, u.actor, $3
+SELECT $4, u.id, u.at, $1, u.sku, u.quantity, round(u.value / u.quantity, 6), u.value, 'sale', u.reference, u.actor, $3
 FROM json_to_recordset($2::json) AS u(id uuid, at timestamptz, sku text, quantity numeric, value numeric,
                                       reference uuid, actor uuid)
 """
