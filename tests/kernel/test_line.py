@@ -292,16 +292,34 @@ async def test_more_rows_of_the_same_make_one_write_and_others_do_not(
 
     async with trial.unit(ada.tenant, "trial") as ctx:
         sent.clear()
-        await ctx.run_later("trial.tag", sql, tags("a", "b"), "!", more=True)
-        await ctx.run_later("trial.tag", sql, tags("c"), "!", more=True)
+        await ctx.run_later("trial.tag", sql, tags("a", "b"), "!", more=1)
+        await ctx.run_later("trial.tag", sql, tags("c"), "!", more=1)
         assert sent == []
-        await ctx.run_later("trial.tag", sql, tags("d"), "?", more=True)
+        await ctx.run_later("trial.tag", sql, tags("d"), "?", more=1)
         assert len(sent) == 1
         await ctx.run_later("trial.tag", sql, tags("e"), "?")
         assert len(sent) == 2
     assert len(sent) == 4
     async with trial.unit(ada.tenant, "trial") as ctx:
         assert await ctx.value("SELECT array_agg(name ORDER BY name) FROM trial.tag") == ["a!", "b!", "c!", "d?", "e?"]
+
+
+async def test_lists_side_by_side_grow_together(trial: World, ada: Person, sent: list[str]) -> None:
+    """What is told of rows in two lists stays beside each other; a write that counts its lists otherwise is another."""
+    sql = (
+        "INSERT INTO trial.tag (id, name) SELECT u.id, u.name || $3 FROM unnest($1::uuid[], $2::text[]) AS u(id, name)"
+    )
+    ids = [new_id() for _ in range(4)]
+    async with trial.unit(ada.tenant, "trial") as ctx:
+        sent.clear()
+        await ctx.run_later("trial.tag", sql, ids[:1], ["a"], "!", more=2)
+        await ctx.run_later("trial.tag", sql, ids[1:3], ["b", "c"], "!", more=2)
+        assert sent == []
+        await ctx.run_later("trial.tag", sql, ids[3:], ["d"], "!", more=1)
+        assert len(sent) == 1
+    async with trial.unit(ada.tenant, "trial") as ctx:
+        rows = await ctx.connection.fetch("SELECT id, name FROM trial.tag ORDER BY name")
+        assert [tuple(row) for row in rows] == list(zip(ids, ["a!", "b!", "c!", "d!"], strict=True))
 
 
 async def test_a_row_that_names_another_tenant_is_refused(trial: World, ada: Person) -> None:

@@ -270,12 +270,12 @@ class Ctx:
         sql: str,
         *arguments: Any,
         twice: Twice | None = None,
-        more: bool = False,
+        more: int = 0,
         first: bool = False,
     ) -> None:
-        """Run a write of one table (`schema.name`) when the unit next needs the database. Where `more` may come, the first
-        argument is a list of new rows, and what is written twice until then is written once with the rows of both. What
-        must be locked before the others comes `first`."""
+        """Run a write of one table (`schema.name`) when the unit next needs the database. Where more may come, so many (`more`)
+        of the first arguments are lists of new rows, and what is written twice until then is written once with the rows of
+        both. What must be locked before the others comes `first`."""
         await self.connection.later(Write(table, sql, arguments, twice or partial(_like_this, table), more, first))
 
     def _many(

@@ -35,7 +35,7 @@ class Write(NamedTuple):
     sql: str
     arguments: Sequence[Any]
     twice: Callable[[], BaseException]
-    more: bool = False  # the first argument is a list of new rows that may grow
+    more: int = 0  # so many of the first arguments are lists of new rows, side by side, that may grow
     first: bool = False  # locks what the others wait for, so it comes before them
 
 
@@ -151,9 +151,10 @@ class Line:
         """Keep a write back. What is kept back does not see one another, so a table that is among it already is settled
         first, unless these are more rows of the same."""
         while (each := self._kept.get(kept.table)) is not None:
-            if each.more and kept.more and (each.sql, each.arguments[1:]) == (kept.sql, kept.arguments[1:]):
-                rows = [*each.arguments[0], *kept.arguments[0]]
-                self._kept[kept.table] = each._replace(arguments=(rows, *each.arguments[1:]))
+            more = each.more
+            if more and (more, each.sql, each.arguments[more:]) == (kept.more, kept.sql, kept.arguments[more:]):
+                rows = [[*old, *new] for old, new in zip(each.arguments[:more], kept.arguments[:more], strict=True)]
+                self._kept[kept.table] = each._replace(arguments=(*rows, *each.arguments[more:]))
                 return
             await self.settle()  # and somebody beside us may write to it meanwhile
         self._kept[kept.table] = kept

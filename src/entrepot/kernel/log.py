@@ -12,6 +12,7 @@ from uuid import UUID
 import msgspec
 
 from entrepot.kernel.database import TROUBLE
+from entrepot.pure.encoding import encode
 from entrepot.pure.errors import NotFound
 from entrepot.pure.events import Envelope, Event
 
@@ -41,11 +42,15 @@ class Pending(NamedTuple):
 
 
 _INSERT = """
-INSERT INTO kernel.event (id, name, version, subject, entity_id, source, actor, correlation, causation, data, at_once)
-SELECT id, name, version, subject, coalesce(entity_id, $3), $2, coalesce(actor, $4), correlation, causation, data, at_once
-FROM json_to_recordset($1::json)
-AS told(id uuid, name text, version smallint, subject text, entity_id uuid, actor uuid, correlation text, causation text,
-        data json, at_once text[])
+INSERT INTO kernel.event (tenant_id, id, name, version, subject, entity_id, source, actor, correlation, causation, data,
+                          at_once)
+SELECT $3, id, name, version, subject, coalesce(entity_id, $5), $4, coalesce(actor, $6), correlation, causation, data::json,
+       at_once
+FROM ROWS FROM (
+    json_to_recordset($1::json) AS (id uuid, name text, version smallint, subject text, entity_id uuid, actor uuid,
+                                    correlation text, causation text, at_once text[]),
+    unnest($2::text[])
+) AS told(id, name, version, subject, entity_id, actor, correlation, causation, at_once, data)
 """
 
 ENVELOPE_COLUMNS = (
@@ -65,20 +70,22 @@ class Log:
         if not ctx.pending:
             return
         told = [_row(ctx, each, by_whom.get(each.id)) for each in ctx.pending]
+        # Within what is told of them it would be read as JSON three times, and this is most of it.
+        said = [encode(each.event).decode() for each in ctx.pending]
         ctx.told |= {each.event.event_name for each in ctx.pending}
         ctx.pending.clear()
-        await ctx.run_later("kernel.event", _INSERT, told, self.source, ctx.entity_id, ctx.actor.id, more=True)
+        unit = (ctx.tenant_id, self.source, ctx.entity_id, ctx.actor.id)
+        await ctx.run_later("kernel.event", _INSERT, told, said, *unit, more=2)
 
 
 def _row(ctx: Ctx, told: Pending, at_once: Sequence[str] | None) -> dict[str, Any]:
-    """An event as it is stored, without what it has of its unit or has not at all."""
+    """What is told of an event beside what it says, without what it has of its unit or has not at all."""
     actor, caller = told.origin
     row = {
         "id": told.id,
         "name": told.event.event_name,
         "version": told.event.event_version,
         "subject": told.subject,
-        "data": told.event,
     }
     if told.entity_id != ctx.entity_id:
         row["entity_id"] = told.entity_id

@@ -77,7 +77,7 @@ async def take_many(
         if name in ctx.numbered:
             await ctx.connection.settle()  # one statement takes of a series once
         row = dict(zip(_ROW, (entity, document_type, year, following.number, count, *following.series), strict=True))
-        await ctx.run_later("kernel.number_series", _ADVANCE, [row], more=True, first=True)
+        await ctx.run_later("kernel.number_series", _ADVANCE, [row], more=1, first=True)
         ctx.numbered.add(name)
     elif declared.gapless or ctx.preview:
         following = await _asked(ctx, entity, declared, year, count)
