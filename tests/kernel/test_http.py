@@ -186,6 +186,17 @@ async def test_bodies_that_cannot_be_read(trial: World, ada: Person) -> None:
     assert await count(trial, ada) == 0
 
 
+async def test_an_id_is_spelt_in_one_way(ada: Person) -> None:
+    """In paths and filters as in bodies; the library would take it without dashes, in braces and as a URN as well."""
+    id = (await ada.post("/things", {"name": "there"}))["id"]
+    for same in (id, id.upper()):
+        assert (await ada.get(f"/things/{same}"))["name"] == "there"
+        assert [row["id"] for row in await ada.get("/things", params={"id": same})] == [id]
+    for other in (id.replace("-", ""), f"{{{id}}}", f"urn:uuid:{id}"):
+        await ada.refused("GET", f"/things/{other}", status=404)
+        await ada.refused("GET", "/things", params={"id": other}, status=422)
+
+
 async def test_naughty_strings_are_kept_as_they_are(ada: Person) -> None:
     for text in NAUGHTY:
         made = await ada.post("/things", {"name": text})

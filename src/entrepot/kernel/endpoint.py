@@ -28,6 +28,7 @@ from entrepot.kernel.together import Request as Gathered
 from entrepot.kernel.units import unit
 from entrepot.pure.encoding import encode
 from entrepot.pure.errors import Conflict, Denied, Invalid, KeptRefusal, Malformed, NotFound, Refusal, Stale
+from entrepot.pure.ids import parse_id
 from entrepot.pure.money import checker
 
 if TYPE_CHECKING:
@@ -107,8 +108,8 @@ class Endpoint:
             kind = self.path_kinds.get(name, str)
             if kind is UUID:
                 try:
-                    values[name] = UUID(text)
-                except ValueError:
+                    values[name] = parse_id(text)
+                except Malformed:
                     raise NotFound("there is no such {what}", what=name.removesuffix("_id")) from None
             elif kind is str:
                 if "\x00" in text or any(0xD800 <= ord(c) <= 0xDFFF for c in text):

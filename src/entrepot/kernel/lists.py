@@ -20,6 +20,7 @@ from entrepot.kernel import db
 from entrepot.kernel.ctx import Ctx
 from entrepot.pure.dates import utc
 from entrepot.pure.errors import Invalid, Malformed
+from entrepot.pure.ids import parse_id
 from entrepot.pure.money import parse as parse_decimal
 from entrepot.pure.paging import decode_cursor, encode_cursor
 
@@ -320,7 +321,7 @@ def _value(text: str, kind: Any, parameter: str) -> Any:
         if kind is Decimal:
             return parse_decimal(text)
         if kind is UUID:
-            return UUID(text)
+            return parse_id(text)
         if kind is datetime:
             moment = msgspec.convert(text if "T" in text else f"{text}T00:00:00Z", datetime)
             return utc(moment if moment.tzinfo else msgspec.convert(f"{text}Z", datetime))
