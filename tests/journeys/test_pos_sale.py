@@ -241,6 +241,25 @@ async def test_the_lines_of_an_order_stay_as_they_were_placed(house_world):
         assert [tuple(row) for row in await ctx.connection.fetch(trail)] == [("order", "create")]
 
 
+@pytest.mark.covers("AUD-005", "AUD-009", "AUD-010")
+async def test_the_trail_of_a_sale_says_what_its_rows_say(house_world):
+    shop = await house_world.tenant()
+    await product(shop)
+    order = await shop.post("/orders/pos", sale(("COFFEE", "3")), status=201)
+    async with house_world.unit(shop.tenant, "orders") as ctx:
+        row = await ctx.value(
+            "SELECT to_jsonb(o) - '{tenant_id,total_rank}'::text[] FROM orders.sales_order o WHERE id = $1",
+            UUID(order["id"]),
+        )
+    (told,) = await shop.get("/audit/trail", params={"entity_id": order["id"], "entity_type": "order"})
+    assert (told["action"], told["old"], told["new"]) == ("create", None, row)
+    for kind, hidden in (("payment", "amount_rank"), ("journal_entry", "total_rank")):
+        rows = await shop.get("/audit/trail", params={"entity_type": kind})
+        assert {row["action"] for row in rows} == {"create"}
+        assert {hidden, "tenant_id"} & set().union(*(row["new"] for row in rows)) == set()
+        assert {hidden.removesuffix("_rank"), "id"} <= set.intersection(*(set(row["new"]) for row in rows))
+
+
 @pytest.mark.covers("PRD-007", "PRD-008", "PRD-014", "PRD-016", "PRD-023", "PRD-026", "PRD-028", "PRD-037", "PRD-038")
 async def test_a_product_is_found_by_sku_and_starts_at_zero_everywhere(world):
     shop = await world.tenant()

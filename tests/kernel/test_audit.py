@@ -68,6 +68,46 @@ async def test_raw_sql_leaves_a_trace_and_a_rollback_takes_it_along(trial: World
     assert {row["actor_kind"] for row in rows} == {"system"}
 
 
+async def test_a_new_row_is_kept_as_it_is_and_told_without_its_tenant(trial: World, ada: Person) -> None:
+    first, second = new_id(), new_id()
+    async with trial.unit(ada.tenant, "trial") as ctx:
+        insert = "INSERT INTO trial.taken (id, name, amount) VALUES ($1, 'it''s', 1.50), ($2, 'two', 0)"
+        await ctx.run(insert, first, second)
+        await ctx.run("UPDATE trial.taken SET amount = 2 WHERE id = $1", first)
+        rows = await ctx.connection.fetch(
+            "SELECT action, old, new, made::text, kernel.trailed(old, NULL) AS was, kernel.trailed(new, made) AS said "
+            "FROM kernel.audit_trail WHERE entity_type = 'taken' ORDER BY seq"
+        )
+    whole = f'{{"tenant_id":"{ada.tenant}","id":"%s","name":"%s","amount":%s}}'
+    assert [tuple(row)[:4] for row in rows] == [
+        ("create", None, None, whole % (first, "it's", "1.50")),
+        ("create", None, None, whole % (second, "two", "0")),
+        ("update", {"amount": 1.5}, {"amount": 2}, None),
+    ]
+    assert [(row["was"], row["said"]) for row in rows] == [
+        (None, {"id": str(first), "name": "it's", "amount": 1.5}),
+        (None, {"id": str(second), "name": "two", "amount": 0}),
+        ({"amount": 1.5}, {"amount": 2}),
+    ]
+
+
+@pytest.mark.parametrize(
+    ("said", "made", "told"),
+    [
+        (None, None, None),
+        ("{}", None, {}),
+        (None, '{"total": 1.50, "total_rank": 1.5, "tenant_id": "x"}', {"total": 1.5}),
+        ('{"total": 1.50, "total_rank": 1.5}', None, {"total": 1.5}),
+        (None, '{"supplier_rank": 3, "rank": 1, "_rank": 2}', {"supplier_rank": 3, "rank": 1, "_rank": 2}),
+    ],
+)
+async def test_ranks_of_what_is_there_are_left_out(
+    trial: World, ada: Person, said: str | None, made: str | None, told: dict[str, Any] | None
+) -> None:
+    async with trial.unit(ada.tenant, "trial") as ctx:
+        assert await ctx.value("SELECT kernel.trailed($1::text::jsonb, $2::text::json)", said, made) == told
+
+
 async def test_nobody_can_forge_change_or_remove_the_trail(trial: World, ada: Person) -> None:
     made = await ada.post("/things", {"name": "one"})
     owner = await asyncpg.connect(trial.owner())

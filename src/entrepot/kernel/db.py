@@ -69,7 +69,8 @@ def decimal_or_none(**options: Any) -> Col[Decimal | None]:
 def ranked(of: str) -> Col[float]:
     """What lists sort and seek a decimal of the same row by. A function that compares decimals may fail and so tell of rows
     that a policy hides, which is why PostgreSQL lets no index find them under row-level security; floats it does. Amounts
-    that agree in their first fifteen digits count as equal in the order."""
+    that agree in their first fifteen digits count as equal in the order. The rank of `total` is called `total_rank`, by which
+    the audit trail knows what to leave out."""
     computed = sa.Computed(f"{of}::double precision", persisted=True)
     return _column(pg.DOUBLE_PRECISION(), computed, nullable=False, info={"rank_of": of})
 
@@ -119,7 +120,7 @@ class Table:
     """A table of a module's own schema: class Product(Tenanted, table="product", schema="catalog").
 
     The class attributes are the SQLAlchemy columns themselves, so `Product.sku == "A"` is an SQL expression.
-    `audited` rows leave a trace in the audit trail whoever writes them; `masked` columns are left out of it.
+    `audited` rows leave a trace in the audit trail whoever writes them; `masked` columns are secret and left out of it.
     `append_only` rows have no UPDATE or DELETE right for the application. `extensible` tables carry `custom`.
     Parts of something whole are found by it and their place in it: that is their `key`, and `id` needs no index.
     """
@@ -178,8 +179,10 @@ class Table:
         )
         ranks = {name: column.info["rank_of"] for name, column in columns.items() if "rank_of" in column.info}
         for name, of in ranks.items():
+            if name != f"{of}_rank":
+                raise TypeError(f"{schema}.{table}.{name} ranks {of} and is therefore called {of}_rank")
             cls.table.c[of].info["rank"] = cls.table.c[name]
-        cls.masked = (*masked, *ranks)
+        cls.masked = masked
         cls.stamps = tuple(name for name in ("id", "created_at", "updated_at") if name in columns)
         TABLES.append(cls)
 

@@ -8,6 +8,7 @@ from uuid import UUID
 
 import msgspec
 import sqlalchemy as sa
+from sqlalchemy.dialects.postgresql import JSONB
 
 from entrepot.kernel import holds, log, replay, status
 from entrepot.kernel.commands import command
@@ -120,7 +121,12 @@ class History(msgspec.Struct, frozen=True):
 
 TRAIL = Listing(
     name="audit_trail",
-    view=view(TrailRow, Trail),
+    view=view(
+        TrailRow,
+        Trail,
+        old=sa.func.kernel.trailed(Trail.old, sa.null(), type_=JSONB),
+        new=sa.func.kernel.trailed(Trail.new, Trail.made, type_=JSONB),
+    ),
     needs="audit.view",
     search=[Trail.entity_type, Trail.actor_name],
     sort="-seq",

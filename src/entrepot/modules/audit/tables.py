@@ -16,7 +16,7 @@ from entrepot.kernel.db import (
 
 
 class Trail(Tenanted, table="audit_trail", schema="kernel", append_only=True):
-    """A row of the audit trail."""
+    """A row of the audit trail. What it says is read by `kernel.trailed`: a row that was new is kept whole in `made`."""
 
     seq = integer()
     at = moment()
@@ -32,6 +32,7 @@ class Trail(Tenanted, table="audit_trail", schema="kernel", append_only=True):
     correlation = text_or_none()
     old = json(None)
     new = json(None)
+    made = json(None)
 
 
 class StoredEvent(Tenanted, table="event", schema="kernel", append_only=True):
