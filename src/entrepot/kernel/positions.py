@@ -234,8 +234,8 @@ LEFT JOIN LATERAL (
 """.replace("SNAPSHOT", _SNAPSHOT)
 _HEARD = """
 SELECT snap.oldest, snap.own, ARRAY(
-    SELECT DISTINCT array_to_string(name || coalesce(at_once, '{}'), ' ')
-    FROM kernel.event WHERE seq >= $1 AND at >= $2 AND at < $3
+    SELECT array_to_string(name || coalesce(at_once, '{}'), ' ')
+    FROM (SELECT DISTINCT name, at_once FROM kernel.event WHERE seq >= $1 AND at >= $2 AND at < $3) heard
 ) AS told
 FROM (SNAPSHOT) snap
 """.replace("SNAPSHOT", _SNAPSHOT)
