@@ -102,6 +102,7 @@ async def test_fields_of_every_kind_are_checked_and_kept(trial: World, fielded: 
         ("best_before", 20260301),
         ("twin", "x"),
         ("twin", 5),
+        ("twin", "{01890a5d-ac96-774b-bcce-b302099a8057}"),
         ("nothing", "x"),
     ],
 )

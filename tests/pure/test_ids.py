@@ -15,8 +15,8 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from entrepot.pure import ids
-from entrepot.pure.errors import Malformed
-from entrepot.pure.ids import derived_id, new_id, parse_id, short, unshort
+from entrepot.pure.errors import Malformed, NotFound
+from entrepot.pure.ids import derived_id, id_of, new_id, parse_id, short, unshort
 
 WRITTEN = "01890a5d-ac96-774b-bcce-b302099a8057"
 
@@ -79,6 +79,14 @@ def test_parse_id() -> None:
 def test_parse_id_refuses(text: str) -> None:
     with pytest.raises(Malformed):
         parse_id(text)
+
+
+def test_what_can_be_nobodys_id_finds_nothing() -> None:
+    assert id_of("job", WRITTEN) == UUID(WRITTEN)
+    for text in ("", f"{{{WRITTEN}}}", WRITTEN.replace("-", "")):
+        with pytest.raises(NotFound) as refused:
+            id_of("job", text)
+        assert (str(refused.value), refused.value.facts) == ("there is no such job", {"what": "job"})
 
 
 def test_short() -> None:

@@ -6,7 +6,6 @@ from datetime import date
 from decimal import Decimal
 from operator import attrgetter
 from typing import Any
-from uuid import UUID
 
 import msgspec
 
@@ -14,6 +13,7 @@ from entrepot.kernel.ctx import Ctx
 from entrepot.pure.errors import Invalid, Refusal
 from entrepot.pure.facade import Facade, ask
 from entrepot.pure.groups import grouped
+from entrepot.pure.ids import parse_id
 from entrepot.pure.money import parse, plain
 
 KINDS = ("text", "number", "boolean", "date", "choice", "reference")
@@ -105,7 +105,7 @@ def _choice(definition: FieldDefinition, value: Any) -> str:
 
 
 def _reference(_: FieldDefinition, value: Any) -> str:
-    return str(UUID(value))
+    return str(parse_id(value))
 
 
 _VALUE = {

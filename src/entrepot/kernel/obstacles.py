@@ -19,6 +19,7 @@ from entrepot.kernel.ctx import Ctx
 from entrepot.kernel.facade import Offer, offer
 from entrepot.pure.errors import NotFound, Refusal
 from entrepot.pure.facade import Facade, ask, tell
+from entrepot.pure.ids import id_of
 from entrepot.pure.said import Said, says
 
 if TYPE_CHECKING:
@@ -206,7 +207,8 @@ async def _called(ctx: Ctx, machines: dict[str, Stateful], rows: Iterable[Any]) 
 async def _release(ctx: Ctx, key: str) -> None:
     ctx.need(RELEASES)
     row = await ctx.connection.fetchrow(
-        "SELECT entity_type, entity_id, aspect FROM kernel.hold WHERE id = $1 AND released_at IS NULL", _id(key, "hold")
+        "SELECT entity_type, entity_id, aspect FROM kernel.hold WHERE id = $1 AND released_at IS NULL",
+        id_of("hold", key),
     )
     if row is None:
         raise NotFound("there is no such {what}", what="hold")
@@ -216,7 +218,7 @@ async def _release(ctx: Ctx, key: str) -> None:
 async def _retry(ctx: Ctx, key: str) -> None:
     ctx.need(RETRIES)
     subscription, _, event_id = key.rpartition("/")
-    await replay.retry_now(ctx, subscription, _id(event_id, "parked event"))
+    await replay.retry_now(ctx, subscription, id_of("parked event", event_id))
 
 
 async def _run_again(ctx: Ctx, key: str) -> None:
@@ -224,17 +226,10 @@ async def _run_again(ctx: Ctx, key: str) -> None:
     if not await ctx.run(
         "UPDATE kernel.job SET state = 'queued', attempts = 0, run_at = $2, error = NULL, finished_at = NULL "
         "WHERE id = $1 AND state = 'failed'",
-        _id(key, "job"),
+        id_of("job", key),
         ctx.now,
     ):
         raise NotFound("there is no such {what}", what="job")
-
-
-def _id(text: str, what: str) -> UUID:
-    try:
-        return UUID(text)
-    except ValueError:
-        raise NotFound("there is no such {what}", what=what) from None
 
 
 _CLEARING: dict[str, Callable[[Ctx, str], Awaitable[None]]] = {"hold": _release, "parked": _retry, "job": _run_again}

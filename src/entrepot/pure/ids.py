@@ -8,7 +8,7 @@ from uuid import UUID
 
 import uuid_utils
 
-from entrepot.pure.errors import Malformed
+from entrepot.pure.errors import Malformed, NotFound
 
 
 def new_id() -> UUID:
@@ -40,6 +40,14 @@ def parse_id(text: str) -> UUID:
     if not _SPELLING(text):
         raise Malformed("this is not an id")
     return _make(bytes.fromhex(text.replace("-", "")))
+
+
+def id_of(what: str, text: str) -> UUID:
+    """The id somebody asks for a thing by; NotFound(what) when nothing can have it, as it is no id."""
+    try:
+        return parse_id(text)
+    except Malformed:
+        raise NotFound("there is no such {what}", what=what) from None
 
 
 def short(id: UUID) -> str:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import io
-from uuid import UUID
 
 import segno
 from markupsafe import Markup
@@ -15,7 +14,8 @@ from entrepot.kernel.ui.challenges import good, place_of, signed
 from entrepot.kernel.ui.shell import Shell, safe_path
 from entrepot.kernel.ui.visit import Visit
 from entrepot.kernel.units import unit
-from entrepot.pure.errors import Denied, Invalid, NotFound, Refusal, TooMany, Unauthenticated
+from entrepot.pure.errors import Denied, Invalid, Refusal, TooMany, Unauthenticated
+from entrepot.pure.ids import id_of
 
 
 class Account:
@@ -114,14 +114,12 @@ class Account:
         try:
             async with visit.unit() as ctx:
                 if "drop" in data:
-                    await ctx.of(LogIn).drop_passkey(UUID(data["drop"][-1]))
+                    await ctx.of(LogIn).drop_passkey(id_of("passkey", data["drop"][-1]))
                 else:
                     site, origin = place_of(visit.exchange, visit.secure)
                     challenge = good(visit.house.config.secret, data.get("token", [""])[-1], visit.house.clock())
                     answer, name = data.get("answer", [""])[-1], data.get("name", [""])[-1]
                     await ctx.of(LogIn).add_passkey(site, origin, challenge, answer, name)
-        except ValueError:
-            raise NotFound("there is no such {what}", what="passkey") from None
         except Invalid as refusal:
             await self.safety(visit, refusal)
             return

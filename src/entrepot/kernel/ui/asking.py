@@ -6,7 +6,6 @@ import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
-from uuid import UUID
 
 import msgspec
 
@@ -16,6 +15,8 @@ from entrepot.kernel.i18n import LOCALES
 from entrepot.kernel.ui import declare as d
 from entrepot.kernel.ui.labels import Kind, kind_of, label_of
 from entrepot.kernel.ui.show import Formats, parse_number
+from entrepot.pure.errors import Malformed
+from entrepot.pure.ids import parse_id
 from entrepot.pure.money import checker
 
 Data = dict[str, list[str]]
@@ -211,7 +212,7 @@ def read_value(asked: Asked, name: str, data: Data, formats: Formats, typed: Typ
         return msgspec.UNSET
     try:
         return _value(kind, text, formats, asked.annotation)
-    except (ValueError, TypeError, OverflowError, msgspec.DecodeError, msgspec.ValidationError):
+    except (Malformed, ValueError, TypeError, OverflowError, msgspec.DecodeError, msgspec.ValidationError):
         typed.problems[name] = _PROBLEM.get(kind.name, "this is not a valid value")
         return msgspec.UNSET
 
@@ -233,7 +234,7 @@ def _value(kind: Kind, text: str, formats: Formats, annotation: Any) -> Any:
     if kind.name == "moment":
         return formats.from_local(text)
     if kind.name == "id":
-        return UUID(text)
+        return parse_id(text)
     if kind.name == "json":
         return msgspec.json.decode(text)
     if kind.name in ("date", "time"):

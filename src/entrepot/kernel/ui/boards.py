@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from uuid import UUID
-
 import msgspec
 
 from entrepot.kernel import status
@@ -14,7 +12,8 @@ from entrepot.kernel.ui.rows import crumbs_of
 from entrepot.kernel.ui.show import Cell
 from entrepot.kernel.ui.visit import Visit
 from entrepot.pure.encoding import encode
-from entrepot.pure.errors import NotFound, Refusal
+from entrepot.pure.errors import Refusal
+from entrepot.pure.ids import id_of
 
 CARDS = 25
 
@@ -96,10 +95,7 @@ async def move_card(visit: Visit) -> None:
     assert place is not None
     page: BoardPage = place.page
     data = await visit.data()
-    try:
-        identifier = UUID(data.get("card", [""])[-1])
-    except ValueError:
-        raise NotFound("there is no such {what}", what=page.entity) from None
+    identifier = id_of(page.entity, data.get("card", [""])[-1])
     target = data.get("column", [""])[-1]
     try:
         async with visit.unit() as ctx:

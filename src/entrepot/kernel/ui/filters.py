@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 from urllib.parse import urlencode
-from uuid import UUID
 
 import msgspec
 
@@ -16,6 +15,8 @@ from entrepot.kernel.ui.labels import kind_of
 from entrepot.kernel.ui.rows import names_in
 from entrepot.kernel.ui.site import Site
 from entrepot.kernel.ui.visit import Visit
+from entrepot.pure.errors import Malformed
+from entrepot.pure.ids import parse_id
 
 
 class Filter(msgspec.Struct, frozen=True):
@@ -102,8 +103,8 @@ def states_of(site: Site, listing: Listing[Any]) -> list[str]:
 
 async def picked(ctx: Ctx, page: ListPage, value: str) -> str:
     try:
-        found = await names_in(ctx, page, {UUID(value)})
-    except ValueError:
+        found = await names_in(ctx, page, {parse_id(value)})
+    except Malformed:
         return ""
     return next(iter(found.values()), "")
 

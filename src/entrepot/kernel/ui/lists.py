@@ -6,7 +6,6 @@ from collections.abc import Mapping, Sequence
 from decimal import Decimal
 from typing import Any
 from urllib.parse import urlencode
-from uuid import UUID
 
 import msgspec
 
@@ -33,6 +32,7 @@ from entrepot.kernel.ui.site import Place
 from entrepot.kernel.ui.tiles import money
 from entrepot.kernel.ui.visit import Visit
 from entrepot.pure.errors import Invalid, NotFound, Refusal
+from entrepot.pure.ids import id_of
 
 
 async def show_list(visit: Visit) -> None:
@@ -153,10 +153,7 @@ async def keep_view(visit: Visit) -> None:
     query = data.get("query", [""])[0]
     async with visit.unit() as ctx:
         if forget := data.get("forget", [""])[0]:
-            try:
-                await saved.forget_view(ctx, place.path, UUID(forget))
-            except ValueError:
-                raise NotFound("there is no such {what}", what="view") from None
+            await saved.forget_view(ctx, place.path, id_of("view", forget))
             said = "View removed"
         elif "columns" in data:
             await saved.save_view(ctx, place.path, "", urlencode({"columns": ",".join(data["columns"])}))

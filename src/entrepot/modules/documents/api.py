@@ -14,7 +14,8 @@ from entrepot.kernel.http import encode
 from entrepot.kernel.routes import delete, get, handler, listing
 from entrepot.modules.documents import commands, queries
 from entrepot.modules.documents.contract import Content
-from entrepot.pure.errors import Invalid, NotFound
+from entrepot.pure.errors import Invalid, Malformed
+from entrepot.pure.ids import id_of, parse_id
 
 
 async def upload(ctx: Ctx, request: Request) -> Response:
@@ -28,8 +29,8 @@ async def upload(ctx: Ctx, request: Request) -> Response:
         content = await file.read()
         reference = str(form.get("entity_ref") or "")
         try:
-            entity_ref = UUID(reference) if reference else None
-        except ValueError:
+            entity_ref = parse_id(reference) if reference else None
+        except Malformed:
             raise Invalid.field("entity_ref", "this is not an id") from None
         document_id = await commands.attach(
             ctx,
@@ -45,11 +46,7 @@ async def upload(ctx: Ctx, request: Request) -> Response:
 
 async def download(ctx: Ctx, request: Request, document_id: str) -> Response:
     """The bytes of a document."""
-    try:
-        found = await queries.content(ctx, UUID(document_id))
-    except ValueError:
-        raise NotFound("there is no such {what}", what="document") from None
-    return _file(found)
+    return _file(await queries.content(ctx, id_of("document", document_id)))
 
 
 async def open_link(house: House, caller: Caller, tenant: str, document_id: UUID, signature: str) -> Response:

@@ -17,7 +17,8 @@ from entrepot.kernel.obstacles import MOST, Obstacle
 from entrepot.modules.catalog.contract import Catalog
 from entrepot.modules.inventory.contract import Available
 from entrepot.modules.inventory.tables import Shortage, StockLevel, StockMove, Warehouse
-from entrepot.pure.errors import Conflict, NotFound
+from entrepot.pure.errors import Conflict, Malformed, NotFound
+from entrepot.pure.ids import parse_id
 from entrepot.pure.money import Money
 from entrepot.pure.quantities import Quantity
 from entrepot.pure.said import says
@@ -206,8 +207,8 @@ async def default_warehouse(ctx: Ctx, entity_id: UUID) -> UUID:
 
 def _as_ids(text: str) -> list[UUID]:
     try:
-        return [UUID(text)]
-    except ValueError:
+        return [parse_id(text)]
+    except Malformed:
         return []
 
 
