@@ -8,6 +8,7 @@ from uuid import UUID
 import asyncpg
 import pytest
 
+from entrepot.kernel.db import METADATA, TABLES, Tenanted, decimal, ranked
 from entrepot.pure.ids import new_id
 from entrepot.testing.world import Person, World
 
@@ -75,7 +76,7 @@ async def test_a_new_row_is_kept_as_it_is_and_told_without_its_tenant(trial: Wor
         await ctx.run(insert, first, second)
         await ctx.run("UPDATE trial.taken SET amount = 2 WHERE id = $1", first)
         rows = await ctx.connection.fetch(
-            "SELECT action, old, new, made::text, kernel.trailed(old, NULL) AS was, kernel.trailed(new, made) AS said "
+            "SELECT action, old, new, made::text, kernel.trailed(old) AS was, kernel.trailed(new, made) AS said "
             "FROM kernel.audit_trail WHERE entity_type = 'taken' ORDER BY seq"
         )
     whole = f'{{"tenant_id":"{ada.tenant}","id":"%s","name":"%s","amount":%s}}'
@@ -106,6 +107,19 @@ async def test_ranks_of_what_is_there_are_left_out(
 ) -> None:
     async with trial.unit(ada.tenant, "trial") as ctx:
         assert await ctx.value("SELECT kernel.trailed($1::text::jsonb, $2::text::json)", said, made) == told
+
+
+@pytest.mark.parametrize(
+    "columns", [{"worth": ranked("total")}, {"total_rank": decimal()}, {"total_rank": ranked("paid")}]
+)
+def test_nothing_but_a_rank_is_called_as_one(columns: dict[str, Any]) -> None:
+    """Or the trail would show it, or hide what it should tell."""
+    before = len(TABLES), set(METADATA.tables)
+    with pytest.raises(TypeError, match=r"^trial\.ranking: the rank of a column"):
+        type(
+            "Ranking", (Tenanted,), {"total": decimal(), "paid": decimal(), **columns}, table="ranking", schema="trial"
+        )
+    assert (len(TABLES), set(METADATA.tables)) == before
 
 
 async def test_nobody_can_forge_change_or_remove_the_trail(trial: World, ada: Person) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import enum
 import types
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from datetime import date, datetime
 from decimal import Decimal
 from functools import partial
@@ -166,6 +166,11 @@ class Table:
         for name, column in columns.items():
             column.name = column.key = name
             setattr(cls, name, column)
+        ranks = {name: column.info["rank_of"] for name, column in columns.items() if "rank_of" in column.info}
+        if {name: name.removesuffix("_rank") for name in columns if _called_after(name, columns)} != ranks:
+            raise TypeError(
+                f"{schema}.{table}: the rank of a column, and nothing else, is called after it (total_rank)"
+            )
         if "id" in columns:
             primary = ("tenant_id", *key) if cls.tenanted else key
             arguments = (sa.PrimaryKeyConstraint(*primary, name=f"{table}_pkey"), *arguments)
@@ -177,10 +182,7 @@ class Table:
             schema=schema,
             info={"class": cls, "fillfactor": fillfactor},
         )
-        ranks = {name: column.info["rank_of"] for name, column in columns.items() if "rank_of" in column.info}
         for name, of in ranks.items():
-            if name != f"{of}_rank":
-                raise TypeError(f"{schema}.{table}.{name} ranks {of} and is therefore called {of}_rank")
             cls.table.c[of].info["rank"] = cls.table.c[name]
         cls.masked = masked
         cls.stamps = tuple(name for name in ("id", "created_at", "updated_at") if name in columns)
@@ -190,6 +192,10 @@ class Table:
     def qualified(cls) -> str:
         """schema.table as SQL text."""
         return f'{cls.table.schema}."{cls.table.name}"'
+
+
+def _called_after(name: str, columns: Collection[str]) -> bool:
+    return name.endswith("_rank") and name.removesuffix("_rank") in columns
 
 
 TABLES: list[type[Table]] = []

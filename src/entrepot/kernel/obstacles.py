@@ -217,8 +217,7 @@ async def _release(ctx: Ctx, key: str) -> None:
 
 async def _retry(ctx: Ctx, key: str) -> None:
     ctx.need(RETRIES)
-    subscription, _, event_id = key.rpartition("/")
-    await replay.retry_now(ctx, subscription, id_of("parked event", event_id))
+    await replay.retry_one(ctx, key)
 
 
 async def _run_again(ctx: Ctx, key: str) -> None:

@@ -70,7 +70,7 @@ async def previewed(preview: Preview, result: Any) -> Previewed:
                 refused.append(f"{reaction.name}: {refusal}")
     ctx.actor = actor
     rows = await ctx.connection.fetch(
-        "SELECT action, entity_type, entity_id, kernel.trailed(old, NULL) AS old, kernel.trailed(new, made) AS new "
+        "SELECT action, entity_type, entity_id, kernel.trailed(old) AS old, kernel.trailed(new, made) AS new "
         "FROM kernel.audit_trail "
         "WHERE at >= now() AND request_id = $1 ORDER BY seq",
         ctx.caller.request_id[:100],

@@ -15,6 +15,7 @@ from entrepot.kernel.ctx import Ctx
 from entrepot.kernel.relay import Reaction
 from entrepot.pure.errors import Invalid, NotFound
 from entrepot.pure.events import Event, event
+from entrepot.pure.ids import id_of
 
 MOST_LISTED = 500
 MOST_REPLAYED = 100_000
@@ -64,6 +65,12 @@ async def parked(ctx: Ctx, subscription: str | None = None) -> list[Parked]:
         subscription,
         MOST_LISTED,
     )
+
+
+async def retry_one(ctx: Ctx, key: str) -> None:
+    """Try one parked event again at once; `key` is its subscription and its id, with a stroke between."""
+    subscription, _, event_id = key.rpartition("/")
+    await retry_now(ctx, subscription, id_of("parked event", event_id))
 
 
 async def retry_now(ctx: Ctx, subscription: str, event_id: UUID | None = None) -> int:

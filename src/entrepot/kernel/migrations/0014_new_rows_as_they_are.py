@@ -15,7 +15,7 @@ def upgrade() -> None:
 # took half the time of the trail. Ranks repeat an amount of the row, in sixteen digits.
 TRAIL = """
 ALTER TABLE kernel.audit_trail ADD COLUMN made json;
-CREATE FUNCTION kernel.trailed(said jsonb, made json) RETURNS jsonb LANGUAGE sql IMMUTABLE PARALLEL SAFE
+CREATE FUNCTION kernel.trailed(said jsonb, made json DEFAULT NULL) RETURNS jsonb LANGUAGE sql IMMUTABLE PARALLEL SAFE
 RETURN (
     SELECT whole - ARRAY(SELECT name FROM jsonb_object_keys(whole) AS name
                          WHERE name = 'tenant_id' OR (name LIKE '%\\_rank' AND whole ? left(name, -5)))

@@ -109,7 +109,7 @@ _CHANGES = {"create": "Created", "update": "Changed", "delete": "Removed"}
 
 _TIMELINE = """
 SELECT * FROM (
-    (SELECT 'change' AS kind, action AS what, at, actor_name AS who, kernel.trailed(old, NULL) AS old,
+    (SELECT 'change' AS kind, action AS what, at, actor_name AS who, kernel.trailed(old) AS old,
             kernel.trailed(new, made) AS new, NULL::text AS body
      FROM kernel.audit_trail WHERE entity_id = $1 ORDER BY seq DESC LIMIT 30)
     UNION ALL

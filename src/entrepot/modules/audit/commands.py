@@ -15,7 +15,6 @@ from entrepot.kernel.db import view
 from entrepot.modules.audit.queries import HoldRow
 from entrepot.modules.audit.tables import PlacedHold
 from entrepot.pure.errors import Invalid, NotFound
-from entrepot.pure.ids import id_of
 
 
 class Replayed(msgspec.Struct, frozen=True):
@@ -51,8 +50,7 @@ async def replay_range(ctx: Ctx, subscription: str, since: datetime, until: date
 @command(needs="audit.replay")
 async def retry_one(ctx: Ctx, key: str) -> None:
     """Try one parked event again now; `key` is its handler and its id, with a stroke between."""
-    subscription, _, event_id = key.rpartition("/")
-    await replay.retry_now(ctx, subscription, id_of("parked event", event_id))
+    await replay.retry_one(ctx, key)
 
 
 @command(needs="holds.edit")

@@ -8,7 +8,6 @@ from uuid import UUID
 
 import msgspec
 import sqlalchemy as sa
-from sqlalchemy.dialects.postgresql import JSONB
 
 from entrepot.kernel import holds, log, replay, status
 from entrepot.kernel.commands import command
@@ -124,8 +123,8 @@ TRAIL = Listing(
     view=view(
         TrailRow,
         Trail,
-        old=sa.func.kernel.trailed(Trail.old, sa.null(), type_=JSONB),
-        new=sa.func.kernel.trailed(Trail.new, Trail.made, type_=JSONB),
+        old=sa.func.kernel.trailed(Trail.old, type_=Trail.old.type),
+        new=sa.func.kernel.trailed(Trail.new, Trail.made, type_=Trail.new.type),
     ),
     needs="audit.view",
     search=[Trail.entity_type, Trail.actor_name],
